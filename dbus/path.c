@@ -33,7 +33,7 @@ static int label_decode(const char *label, const char *end, char **ret_name) {
 
         if (asprintf(&whole, "/%.*s", (int) (end - label), label) < 0)
                 return -ENOMEM;
-        r = sd_bus_path_decode(whole, "/", &name);
+        r = sd_bus_object_path_is_valid(whole) ? sd_bus_path_decode(whole, "/", &name) : 0;
         if (r > 0) {
                 r = sd_bus_path_encode("/", name, &again);
                 r = r < 0 ? r : strcmp(again, whole) == 0;
