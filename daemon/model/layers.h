@@ -132,6 +132,9 @@ LayerRef *layer_ref_new(const char *path, const char *format, bool block);
 LayerRef *layer_ref_free(LayerRef *ref);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LayerRef, layer_ref_free)
 
+/* An array that owns its LayerRefs. */
+GPtrArray *layer_ref_array_new(void);
+
 /* What a definition that names a file has to name afterwards. */
 typedef struct LayerMove {
         LayerRef to; /* the file that holds the content now */
@@ -141,6 +144,9 @@ typedef struct LayerMove {
 LayerMove *layer_move_new(const char *path, const char *format, bool block);
 LayerMove *layer_move_free(LayerMove *move);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LayerMove, layer_move_free)
+
+/* A table for moves: name (char *) → LayerMove *, both owned. */
+GHashTable *layer_moves_new(void);
 
 typedef struct MergePlan {
         bool pull; /* else a commit */

@@ -4,7 +4,6 @@
 #include <stdbool.h>
 
 #include <glib.h>
-#include <libxml/tree.h>
 
 #include "daemon/model/layers.h"
 #include "daemon/model/records.h"
@@ -42,12 +41,3 @@ bool domain_xml_mirror(const char *xml, const char *target, DiskMirror *ret, cha
 /* The definition with every mention of a moved file written anew (see snapshot_xml_rewrite()): for a managed
  * save, a memory file or an inactive definition.  NULL without an error: nothing had to be changed. */
 char *domain_xml_rewrite(const char *xml, GHashTable *moves, GError **error);
-
-/* The same on a parsed <domain>: returns whether anything was changed. */
-bool domain_node_rewrite(xmlNode *domain, GHashTable *moves);
-
-/* One disk's type, driver and source after a move; also for the <disk>s of a snapshot. */
-bool disk_node_rewrite(xmlNode *disk, GHashTable *moves);
-
-/* What a disk's, backing store's or snapshot disk's <source> names, as above; the caller's, never NULL. */
-char *disk_node_source(const xmlNode *disk);
