@@ -28,7 +28,10 @@ GPtrArray *disk_node_chain(const xmlNode *disk, bool *ret_complete);
 /* The <disk> with that target in a <domain>, or NULL. */
 xmlNode *domain_node_disk(const xmlNode *domain, const char *target);
 
-/* Write source, format and backing chain anew where moves says so, see snapshot_xml_rewrite().  Each returns
+/* Write source, format and backing chain anew where moves says so, see snapshot_xml_rewrite(). Each returns
  * whether anything was changed. */
 bool disk_node_rewrite(xmlNode *disk, GHashTable *moves);
 bool domain_node_rewrite(xmlNode *domain, GHashTable *moves);
+
+/* The same for a snapshot's <disks>: an overlay's name and format, without a chain. */
+bool snapshot_disk_node_rewrite(xmlNode *disk, GHashTable *moves);

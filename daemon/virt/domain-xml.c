@@ -128,3 +128,11 @@ bool domain_xml_mirror(
         *ret_job = xml_attribute(mirror, "job");
         return true;
 }
+
+char *domain_xml_rewrite(const char *xml, GHashTable *moves, GError **error) {
+        g_autoptr(xmlDoc) doc = xml_parse(xml, 0, "domain", error);
+
+        if (!doc || !domain_node_rewrite(xmlDocGetRootElement(doc), moves))
+                return NULL;
+        return xml_print(doc);
+}
