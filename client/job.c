@@ -201,7 +201,8 @@ static void job_read_again(Job *job) {
 }
 
 static int on_not_restarted(sd_event_source *source, uint64_t usec, void *userdata) {
-        job_lose(userdata, VS_ERROR_DISCONNECTED, "virtsnapd has gone and does not come back");
+        job_lose(userdata, "",
+                "virtsnapd has gone and does not come back; what was begun may go on without it");
         return 0;
 }
 
@@ -324,7 +325,8 @@ static void job_loop(Job *job, char *const *path) {
                 int r = sd_event_run(job->event, UINT64_MAX);
 
                 if (r < 0 && job->outcome == OUTCOME_NONE)
-                        job_lose(job, SD_BUS_ERROR_DISCONNECTED, "the connection to the bus is lost");
+                        job_lose(job, SD_BUS_ERROR_DISCONNECTED,
+                                "the connection to the bus is lost; the job may go on");
         }
 }
 

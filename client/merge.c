@@ -85,16 +85,14 @@ static int make_call(
 }
 
 /* Show what would be lost, and ask whether it may be. */
-static bool may_lose_data(const Client *client, const sd_bus_error *error) {
-        g_autofree char *message = NULL;
+static bool may_lose_data(const sd_bus_error *error) {
+        g_autofree char *message = text_escape(error->message ? error->message : "");
 
-        if (!sd_bus_error_has_name(error, VS_ERROR_WOULD_LOSE_DATA) || arg_force || !can_ask())
-                return false;
-        message = text_escape(error->message ? error->message : "");
         fprintf(stderr, "%s\n", message);
         return ask("Delete these snapshots with it?");
 }
 
+/* Send the call, and once more with "force" if losing snapshots is refused and then allowed. */
 static int merge(Client *client, const Verb *verb, const char *path, const char *disk, const JobText *text) {
         for (;;) {
                 g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
@@ -108,10 +106,14 @@ static int merge(Client *client, const Verb *verb, const char *path, const char 
                         r = job_start(job, m, &error);
                 if (r >= 0)
                         return job_follow(job);
-                /* Ctrl-C at the question means what it always does. */
-                job = job_free(job);
-                if (!may_lose_data(client, &error))
+                if (!sd_bus_error_has_name(&error, VS_ERROR_WOULD_LOSE_DATA) || arg_force || !can_ask())
                         return fail_bus(&error, r, text->what);
+                /* At the question Ctrl-C ends the program, as it does elsewhere. */
+                job = job_free(job);
+                if (!may_lose_data(&error)) {
+                        say("Nothing was changed.");
+                        return STATUS_FAILED;
+                }
                 arg_force = true;
         }
 }

@@ -136,14 +136,13 @@ static void print_picture(const Client *client, Json *domain) {
         tree_draw(parents, n, tree_style, print_node, &p);
 }
 
-/* The name at the end of a snapshot's path, or NULL: "/" stands for none. */
+/* The name at the end of a snapshot's path, "" for "/". */
 static Json *name_of_path(const char *path) {
-        char *domain, *name;
+        char *domain = NULL, *name = NULL;
         Json *json;
 
-        if (vs_snapshot_path_decode(path, &domain, &name) <= 0)
-                return NULL;
-        json = json_object_new_string(name);
+        (void) vs_snapshot_path_decode(path, &domain, &name);
+        json = json_object_new_string(name ? name : "");
         free(domain);
         free(name);
         return json;

@@ -117,7 +117,13 @@ static void on_job_removed(Watch *watch, sd_bus_message *m) {
         g_hash_table_remove(watch->jobs, path);
 }
 
-/* A job's state or phase changed; how far it is alone is not worth a line. */
+static bool has_ended(Json *job) {
+        static const char *const ends[] = { "done", "failed", "cancelled", NULL };
+
+        return g_strv_contains(ends, json_str(job, "state"));
+}
+
+/* A job's state or phase changed.  How far it is is not worth a line, and its end has one of its own. */
 static void on_job_changed(Watch *watch, const char *path, Json *changed) {
         static const char *const fields[] = { "state", "phase", "progress", NULL };
         Json *job = g_hash_table_lookup(watch->jobs, path), *event;
@@ -127,7 +133,7 @@ static void on_job_changed(Watch *watch, const char *path, Json *changed) {
                 return;
         json_object_object_foreach(changed, key, value)
                 json_object_object_add(job, key, json_object_get(value));
-        if (!json_get(changed, "state") && !json_get(changed, "phase"))
+        if (has_ended(job) || (!json_get(changed, "state") && !json_get(changed, "phase")))
                 return;
         event = job_event(watch, "job-changed", id, path, job);
         copy_fields(event, job, fields);
@@ -154,9 +160,8 @@ static void on_properties_changed(Watch *watch, sd_bus_message *m) {
 
 static void remember_job(Watch *watch, const char *path, Json *interfaces) {
         Json *job = json_get(interfaces, VS_JOB_INTERFACE);
-        static const char *const ends[] = { "done", "failed", "cancelled", NULL };
 
-        if (job && !g_strv_contains(ends, json_str(job, "state")))
+        if (job && !has_ended(job))
                 g_hash_table_replace(watch->jobs, g_strdup(path), json_object_get(job));
 }
 
