@@ -139,6 +139,8 @@ GPtrArray *layer_ref_array_new(void);
 typedef struct LayerMove {
         LayerRef to; /* the file that holds the content now */
         GPtrArray *below; /* of LayerRef *: the chain below it, next one first; NULL: not known */
+        bool open; /* the chain goes on below that, but it is not known where */
+        bool user; /* the file is the user's: no snapshot's <disks> may come to name it as an overlay */
 } LayerMove;
 
 LayerMove *layer_move_new(const char *path, const char *format, bool block);

@@ -96,38 +96,42 @@ static void set_ref(xmlNode *node, const LayerRef *ref, const xmlNode *known) {
         set_format(node, ref->format);
 }
 
-/* The nested <backingStore>s for a chain, as copies.  An image that is neither local nor described by the
- * old chain cannot be named: the chain ends there, unfinished, and libvirt reads the headers. */
-static xmlNode *build_chain(xmlDoc *doc, GPtrArray *below, GArray *links) {
-        xmlNode *first = xmlNewDocNode(doc, NULL, BAD_CAST "backingStore", NULL), *node = first;
+/* The chain that the old text tells below an image, as a copy. */
+static xmlNode *copy_backing(xmlDoc *doc, GArray *links, const char *path) {
+        const xmlNode *backing = xml_child(find_link(links, path), "backingStore");
 
-        for (unsigned i = 0; i < below->len; i++) {
-                const LayerRef *ref = below->pdata[i];
-                const xmlNode *known = find_link(links, ref->path);
-
-                if (!known && !is_local(ref)) {
-                        if (node == first) {
-                                xmlFreeNode(first);
-                                return NULL;
-                        }
-                        xml_remove(node);
-                        break;
-                }
-                set_ref(node, ref, known);
-                node = new_child(node, "backingStore");
-        }
-        return first;
+        return backing ? xmlDocCopyNode((xmlNode *) backing, doc, 1) : NULL;
 }
 
-/* What has to hang below the moved image. */
-static xmlNode *new_backing(xmlDoc *doc, const LayerMove *move, GArray *links) {
-        xmlNode *known, *backing;
+/*
+ * The nested <backingStore>s below the image of that path.  Where the chain goes on and it is not known how,
+ * what the old text told is kept, and else it stays unfinished: libvirt reads the headers then.  That is
+ * also the end for an image that is neither local nor told of by the old text.
+ */
+static xmlNode *build_chain(
+        xmlDoc *doc, const char *path, const LayerMove *move, unsigned i, GArray *links) {
+        const LayerRef *ref;
+        const xmlNode *known;
+        xmlNode *node, *next;
 
-        if (move->below)
-                return build_chain(doc, move->below, links);
-        known = find_link(links, move->to.path);
-        backing = xml_child(known, "backingStore");
-        return backing ? xmlDocCopyNode(backing, doc, 1) : NULL;
+        if (i >= move->below->len)
+                return move->open ? copy_backing(doc, links, path)
+                                  : xmlNewDocNode(doc, NULL, BAD_CAST "backingStore", NULL);
+        ref = move->below->pdata[i];
+        known = find_link(links, ref->path);
+        if (!known && !is_local(ref))
+                return NULL;
+        node = xmlNewDocNode(doc, NULL, BAD_CAST "backingStore", NULL);
+        set_ref(node, ref, known);
+        next = build_chain(doc, ref->path, move, i + 1, links);
+        if (next)
+                xmlAddChild(node, next);
+        return node;
+}
+
+static xmlNode *new_backing(xmlDoc *doc, const LayerMove *move, GArray *links) {
+        return move->below ? build_chain(doc, move->to.path, move, 0, links)
+                           : copy_backing(doc, links, move->to.path);
 }
 
 static bool same_ref(const Link *link, const LayerRef *ref) {
@@ -143,9 +147,9 @@ static bool tells(GArray *links, unsigned from, const LayerMove *move) {
                 return false;
         if (!move->below)
                 return true;
-        if (links->len - from - 1 > move->below->len)
+        if (links->len - from - 1 > move->below->len && !move->open)
                 return false;
-        for (unsigned i = from + 1; i < links->len; i++)
+        for (unsigned i = from + 1; i < links->len && i - from - 1 < move->below->len; i++)
                 if (!same_ref(&g_array_index(links, Link, i), move->below->pdata[i - from - 1]))
                         return false;
         return true;
@@ -198,7 +202,7 @@ bool snapshot_disk_node_rewrite(xmlNode *disk, GHashTable *moves) {
         g_autofree char *path = disk_node_source(disk), *format = disk_node_format(disk);
         const LayerMove *move = g_hash_table_lookup(moves, path);
 
-        if (!move || !is_local(&move->to))
+        if (!move || move->user || !is_local(&move->to))
                 return false;
         if (strcmp(path, move->to.path) == 0 &&
                 (move->to.format[0] == '\0' || strcmp(format, move->to.format) == 0))

@@ -75,9 +75,9 @@ bool snapshot_xml_check(
  * The snapshot's XML (the full one, read with VIR_DOMAIN_SNAPSHOT_XML_SECURE) after files were merged: moves
  * maps a name (char *) to the LayerMove that tells where its content lies now.  Rewritten are source, format
  * and backing chain of the disks in <domain> and <inactiveDomain>, also where only the chain below a disk
- * names such a file, and the <source>s in <disks> and <revertDisks>.  A file that stays where it is, but on
- * another chain, is mapped to itself.  Formats and chains are written in full; a chain that is not known
- * (below NULL) is kept from where the text already tells it, or dropped.
+ * names such a file, and the <source>s in <disks> and <revertDisks> (unless the new file is the user's).  A
+ * file that stays where it is, but on another chain, is mapped to itself.  Formats and chains are written in
+ * full; a chain that is not known (below NULL) is kept from where the text already tells it, or dropped.
  *
  * NULL without an error: nothing had to be changed.  NULL with InvalidXML otherwise.
  */
