@@ -13,7 +13,7 @@
 #include "dbus/path.h"
 
 /* How long a call may take in which somebody may be typing a password. */
-#define INTERACTIVE_TIMEOUT_USEC (5 * 60 * USEC_PER_SEC)
+#define INTERACTIVE_TIMEOUT_USEC (300 * USEC_PER_SEC)
 
 static int open_bus(Client *client) {
         if (client->host)

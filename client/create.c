@@ -9,7 +9,7 @@
 #include "dbus/names.h"
 
 /* The greatest XML that the daemon takes. */
-#define XML_BYTES_MAX (1024 * 1024)
+#define XML_BYTES_MAX (UINT64_C(1) << 20)
 
 static bool arg_disk_only, arg_live, arg_atomic, arg_halt, arg_reuse_external, arg_no_metadata, arg_validate,
         arg_protected, arg_redefine, arg_current;
@@ -159,17 +159,16 @@ static void say_if_not_quiesced(Client *client, const char *domain_path, const c
 
 static int run_job(Client *client, sd_bus_message *m, const JobText *text, const char *domain_path) {
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
-        g_autofree char *name = NULL;
-        Job *job = NULL;
+        g_autoptr(Job) job = NULL;
         int status, r = job_new(client, text, &job);
 
         if (r >= 0)
                 r = job_start(job, m, &error);
-        status = r < 0 ? fail_bus(&error, r, text->what) : job_follow(job);
-        name = job ? g_strdup(job_snapshot(job)) : NULL;
-        job_free(job);
-        if (status == STATUS_DONE && !client->no_wait && g_strcmp0(arg_quiesce, "prefer") == 0 && *name)
-                say_if_not_quiesced(client, domain_path, name);
+        if (r < 0)
+                return fail_bus(&error, r, text->what);
+        status = job_follow(job);
+        if (status == STATUS_DONE && g_strcmp0(arg_quiesce, "prefer") == 0 && *job_snapshot(job))
+                say_if_not_quiesced(client, domain_path, job_snapshot(job));
         return status;
 }
 

@@ -280,7 +280,8 @@ static int run_watch(Client *client, const Verb *verb, char **args) {
                 r = bus_find_domain(client, args[0], &path);
         if (r != STATUS_DONE)
                 return r;
-        watch.only = only = path ? domain_name(path) : NULL;
+        only = path ? domain_name(path) : NULL;
+        watch.only = only;
         r = watch_loop(&watch);
         if (r < 0)
                 return fail("cannot watch: %s", g_strerror(-r));
