@@ -403,7 +403,7 @@ static bool check_pull(const Merge *merge, GError **error) {
         if (merge->base < 2)
                 return vs_fail(error, VS_ERR_INVALID_PATH,
                         "There is nothing between the head of disk '%s' and its base", merge->disk);
-        for (unsigned i = 0; i < merge->base; i++)
+        for (unsigned i = 1; i < merge->base; i++)
                 if (!check_no_internal(merge, at(merge, i), error))
                         return false;
         return check_pull_descendant(merge, at(merge, 0), error) &&

@@ -93,7 +93,12 @@ static void set_ref(xmlNode *node, const LayerRef *ref, const xmlNode *known) {
                 copy_source(node, known);
         else if (!known)
                 set_local_source(node, ref);
-        set_format(node, ref->format);
+        if (known && ref->format[0] == '\0') {
+                g_autofree char *format = disk_node_format(known);
+
+                set_format(node, format);
+        } else
+                set_format(node, ref->format);
 }
 
 /* The chain that the old text tells below an image, as a copy. */
