@@ -2,7 +2,6 @@
 #include "client/job.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +12,7 @@
 
 #include "client/bar.h"
 #include "client/format.h"
-#include "client/rows.h"
+#include "client/report.h"
 #include "client/say.h"
 #include "client/text.h"
 #include "dbus/names.h"
@@ -25,10 +24,10 @@
 typedef enum Outcome {
         OUTCOME_NONE, /* not yet */
         OUTCOME_REFUSED, /* the call that should have made the job failed */
-        OUTCOME_ENDED, /* result is set */
+        OUTCOME_ENDED, /* end says how */
         OUTCOME_HELD,
         OUTCOME_INTERRUPTED,
-        OUTCOME_LOST, /* error_name and error_message say why */
+        OUTCOME_LOST, /* the error in end says why */
 } Outcome;
 
 struct Job {
@@ -40,15 +39,13 @@ struct Job {
         sd_bus_slot *call; /* the one call under way */
         sigset_t signals; /* as they were */
 
-        uint64_t id; /* 0: not known yet */
-        char *path;
         Json *properties;
         bool bar_drawn;
 
         Outcome outcome;
         sd_bus_error refusal;
         int refusal_errno;
-        char *result, *error_name, *error_message;
+        JobEnd end; /* its id and path as soon as they are known */
 };
 
 static void job_read_again(Job *job);
@@ -88,12 +85,12 @@ static void bar_draw(Job *job) {
 }
 
 static void job_end(Job *job, const char *result, const char *error_name, const char *error_message) {
-        g_free(job->result);
-        g_free(job->error_name);
-        g_free(job->error_message);
-        job->result = g_strdup(result);
-        job->error_name = g_strdup(error_name ? error_name : "");
-        job->error_message = g_strdup(error_message ? error_message : "");
+        g_free(job->end.result);
+        g_free(job->end.error_name);
+        g_free(job->end.error_message);
+        job->end.result = g_strdup(result);
+        job->end.error_name = g_strdup(error_name ? error_name : "");
+        job->end.error_message = g_strdup(error_message ? error_message : "");
         job->outcome = OUTCOME_ENDED;
 }
 
@@ -116,7 +113,7 @@ static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const char *interface;
         g_autoptr(Json) changed = NULL;
 
-        if (!job->path || g_strcmp0(sd_bus_message_get_path(m), job->path) != 0)
+        if (!job->end.path || g_strcmp0(sd_bus_message_get_path(m), job->end.path) != 0)
                 return 0;
         if (sd_bus_message_read(m, "s", &interface) > 0 && g_str_equal(interface, VS_JOB_INTERFACE) &&
                 json_from_message(m, &changed) >= 0)
@@ -130,7 +127,7 @@ static int on_removed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         g_autoptr(Json) details = NULL;
         uint64_t id;
 
-        if (sd_bus_message_read(m, "toos", &id, &path, &domain, &result) <= 0 || id != job->id ||
+        if (sd_bus_message_read(m, "toos", &id, &path, &domain, &result) <= 0 || id != job->end.id ||
                 json_from_message(m, &details) < 0)
                 return 0;
         if (*json_str(details, "snapshot"))
@@ -164,7 +161,7 @@ static bool has_ended(Json *properties) {
 static void job_ask_for_end(Job *job) {
         g_autoptr(sd_bus_message) m = NULL;
 
-        if (bus_method(job->client, job->path, VS_JOB_INTERFACE, "Wait", &m) < 0 ||
+        if (bus_method(job->client, job->end.path, VS_JOB_INTERFACE, "Wait", &m) < 0 ||
                 sd_bus_message_append(m, "t", UINT64_C(0)) < 0)
                 return;
         sd_bus_slot_unref(job->call);
@@ -196,7 +193,7 @@ static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *error)
 static void job_read_again(Job *job) {
         sd_bus_slot_unref(job->call);
         job->call = NULL;
-        (void) sd_bus_call_method_async(job->client->bus, &job->call, VS_BUS_NAME, job->path,
+        (void) sd_bus_call_method_async(job->client->bus, &job->call, VS_BUS_NAME, job->end.path,
                 "org.freedesktop.DBus.Properties", "GetAll", on_properties, job, "s", VS_JOB_INTERFACE);
 }
 
@@ -210,7 +207,7 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Job *job = userdata;
         const char *name, *old_owner, *new_owner;
 
-        if (!job->path || sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) <= 0)
+        if (!job->end.path || sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) <= 0)
                 return 0;
         job->restart = sd_event_source_disable_unref(job->restart);
         if (*new_owner) {
@@ -291,10 +288,10 @@ Job *job_free(Job *job) {
         sigprocmask(SIG_SETMASK, &job->signals, NULL);
         sd_bus_error_free(&job->refusal);
         json_object_put(job->properties);
-        g_free(job->path);
-        g_free(job->result);
-        g_free(job->error_name);
-        g_free(job->error_message);
+        g_free(job->end.path);
+        g_free(job->end.result);
+        g_free(job->end.error_name);
+        g_free(job->end.error_message);
         g_free(job);
         return NULL;
 }
@@ -310,12 +307,12 @@ static int on_started(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 job->outcome = OUTCOME_REFUSED;
                 return 0;
         }
-        r = sd_bus_message_read(m, "to", &job->id, &path);
+        r = sd_bus_message_read(m, "to", &job->end.id, &path);
         if (r < 0) {
                 job->refusal_errno = r;
                 job->outcome = OUTCOME_REFUSED;
         } else
-                job->path = g_strdup(path);
+                job->end.path = g_strdup(path);
         return 0;
 }
 
@@ -335,7 +332,7 @@ int job_start(Job *job, sd_bus_message *m, sd_bus_error *error) {
 
         if (r < 0)
                 return r;
-        job_loop(job, &job->path);
+        job_loop(job, &job->end.path);
         if (job->outcome != OUTCOME_REFUSED)
                 return 0;
         job->outcome = OUTCOME_NONE;
@@ -344,93 +341,28 @@ int job_start(Job *job, sd_bus_message *m, sd_bus_error *error) {
 }
 
 void job_attach(Job *job, uint64_t id, const char *path) {
-        job->id = id;
-        job->path = g_strdup(path);
-}
-
-/* How this program is called to reach the same daemon again. */
-static char *own_command(const Client *client) {
-        if (client->host)
-                return g_strdup_printf("virtsnapctl -H %s", client->host);
-        return g_strdup(client->user ? "virtsnapctl --user" : "virtsnapctl");
-}
-
-static void print_json(Job *job) {
-        g_autoptr(Json) json = json_object_new_object();
-
-        json_object_object_add(json, "job", json_object_new_uint64(job->id));
-        json_set_str(json, "path", job->path);
-        json_set_str(json, "result", job->result);
-        if (*job_snapshot(job))
-                json_set_str(json, "snapshot", job_snapshot(job));
-        if (job->error_name && *job->error_name) {
-                json_set_str(json, "error_name", job->error_name);
-                json_set_str(json, "error_message", job->error_message);
-        }
-        json_print(json);
-}
-
-static int tell_left(Job *job, const char *how, const char *verb) {
-        g_autofree char *command = own_command(job->client), *escaped = text_escape(command);
-
-        if (job->client->json)
-                print_json(job);
-        else if (!isatty(STDOUT_FILENO) && job->client->no_wait)
-                printf("%" PRIu64 "\n", job->id);
-        else
-                say("Job %" PRIu64 " %s: %s %s %" PRIu64, job->id, how, escaped, verb, job->id);
-        return STATUS_DONE;
-}
-
-static int tell_interrupted(Job *job) {
-        g_autofree char *command = own_command(job->client), *escaped = text_escape(command);
-
-        if (job->id == 0)
-                say("Left before the answer came. '%s jobs' shows whether it is being done.", escaped);
-        else
-                say("Job %" PRIu64 " goes on. To come back to it: %s wait %" PRIu64, job->id, escaped,
-                        job->id);
-        return STATUS_INTERRUPTED;
-}
-
-static int tell_end(Job *job) {
-        const JobText *text = job->text;
-
-        if (job->client->json)
-                print_json(job);
-        if (g_str_equal(job->result, "failed"))
-                return fail_named(job->error_name, job->error_message, text->what);
-        if (g_str_equal(job->result, "cancelled")) {
-                if (!text->cancelled)
-                        return fail("job %" PRIu64 " was cancelled", job->id);
-                say("%s", text->cancelled);
-                return STATUS_DONE;
-        }
-        if (text->cancelled)
-                return fail("cannot %s: it was done before", text->what);
-        if (text->print_snapshot && !job->client->json && *job_snapshot(job))
-                print_value(job_snapshot(job));
-        else if (text->done)
-                say("%s", text->done);
-        return STATUS_DONE;
+        job->end.id = id;
+        job->end.path = g_strdup(path);
 }
 
 int job_follow(Job *job) {
+        const JobEnd *end = &job->end;
+
         if (job->outcome == OUTCOME_NONE && job->client->no_wait)
-                return tell_left(job, "is under way. To follow it", "wait");
+                return report_left(job->client, end, "is under way. To follow it", "wait");
         if (job->outcome == OUTCOME_NONE)
                 job_read_again(job);
         job_loop(job, NULL);
         bar_clear(job);
         switch (job->outcome) {
         case OUTCOME_INTERRUPTED:
-                return tell_interrupted(job);
+                return report_interrupted(job->client, end);
         case OUTCOME_HELD:
-                return tell_left(job, "is ready and waits. To end it", "finish");
+                return report_left(job->client, end, "is ready and waits. To end it", "finish");
         case OUTCOME_ENDED:
-                return tell_end(job);
+                return report_end(job->client, end, job->text, job_snapshot(job));
         default:
-                return fail_named(job->error_name, job->error_message, job->text->what);
+                return fail_named(end->error_name, end->error_message, job->text->what);
         }
 }
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # How virtsnapctl follows a job: the bar, Ctrl-C, questions, a daemon that goes and comes back.  Before a service that
 # does what it is told (virtsnapd-fake), since only so a job can be held at any point.
+# shellcheck source=SCRIPTDIR/../lib/scenario.sh
 . "${VS_WORLD:-$(dirname "$0")/..}/lib/scenario.sh"
 
 ctl() { virtsnapctl --user "$@"; }
@@ -53,7 +54,7 @@ follows() {
 
 bus_start
 
-it says nothing before the end, and then no more than that
+it says nothing before the end, and no more than that in the end
 fake_start
 begin commit web1 vda
 wait_for 10 follows
