@@ -67,10 +67,8 @@ static int run(Client *client, int argc, char **argv) {
         int used = options_parse(&program, argc - 1, argv + 1, &program_args);
         const Verb *verb = verb_find(program_args[0]);
 
-        if (!verb) {
-                g_autofree char *escaped = text_escape(program_args[0]);
-                options_usage("virtsnapctl", "there is no verb '%s'", escaped);
-        }
+        if (!verb)
+                options_usage("virtsnapctl", "there is no verb '%s'", program_args[0]);
         command_name = verb_command(verb);
         const Command command = {
                 .name = command_name,

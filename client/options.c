@@ -190,12 +190,13 @@ int options_parse(const Command *command, int argc, char **argv, char ***ret_arg
 }
 
 void options_usage(const char *command, const char *format, ...) {
-        g_autofree char *text = NULL;
+        g_autofree char *text = NULL, *escaped = NULL;
         va_list ap;
 
         va_start(ap, format);
         text = g_strdup_vprintf(format, ap);
         va_end(ap);
-        fprintf(stderr, "%s: %s\nTry `%s --help' for more information.\n", command, text, command);
+        escaped = text_escape(text);
+        fprintf(stderr, "%s: %s\nTry `%s --help' for more information.\n", command, escaped, command);
         exit(STATUS_USAGE);
 }

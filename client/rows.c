@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "client/say.h"
@@ -69,7 +68,7 @@ int rows_domains(Client *client, sd_bus_error *error, Json **ret) {
 
 static int compare_names(const void *a, const void *b) {
         const char *x = json_str(*(Json *const *) a, "name"), *y = json_str(*(Json *const *) b, "name");
-        int r = strcasecmp(x, y);
+        int r = g_ascii_strcasecmp(x, y);
 
         return r ? r : strcmp(x, y);
 }
