@@ -67,7 +67,7 @@ char *snapshot_xml_set_parent(const char *xml, const char *parent, GError **erro
                 xmlNode *node = xmlNewDocNode(doc, NULL, BAD_CAST "parent", NULL);
 
                 xml_set_child_text(node, "name", parent);
-                xmlAddChild(root, node);
+                xml_add_first(root, node);
         }
         return xml_print(doc);
 }

@@ -120,6 +120,13 @@ void xml_set_attribute(xmlNode *node, const char *name, const char *value) {
                 xmlUnsetProp(node, BAD_CAST name);
 }
 
+void xml_add_first(xmlNode *parent, xmlNode *child) {
+        if (parent->children)
+                xmlAddPrevSibling(parent->children, child);
+        else
+                xmlAddChild(parent, child);
+}
+
 void xml_set_child_text(xmlNode *parent, const char *name, const char *text) {
         xmlNode *child = xml_child(parent, name);
 
@@ -129,10 +136,7 @@ void xml_set_child_text(xmlNode *parent, const char *name, const char *text) {
                 return;
         child = xmlNewDocNode(parent->doc, NULL, BAD_CAST name, NULL);
         xmlNodeAddContent(child, BAD_CAST text);
-        if (parent->children)
-                xmlAddPrevSibling(parent->children, child);
-        else
-                xmlAddChild(parent, child);
+        xml_add_first(parent, child);
 }
 
 void xml_remove(xmlNode *node) {

@@ -43,6 +43,8 @@ void xml_set_attribute(xmlNode *node, const char *name, const char *value);
 /* The text of parent's child of that name, made as the first child where there is none. NULL removes the
  * child. */
 void xml_set_child_text(xmlNode *parent, const char *name, const char *text);
+/* The child becomes the parent's. */
+void xml_add_first(xmlNode *parent, xmlNode *child);
 void xml_remove(xmlNode *node);
 
 /* Valid UTF-8 of characters that XML 1.0 can hold: anything else would not survive being written. */
