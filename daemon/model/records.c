@@ -59,6 +59,55 @@ MemoryMode memory_mode_from_string(const char *word) {
         return word_index(memory_words, _MEMORY_MODE_MAX, word);
 }
 
+const DomainDisk *domain_record_disk(const DomainRecord *record, const char *target) {
+        for (unsigned i = 0; i < record->disks->len; i++) {
+                const DomainDisk *disk = record->disks->pdata[i];
+
+                if (strcmp(disk->target, target) == 0)
+                        return disk;
+        }
+        return NULL;
+}
+
+static void *copy_disk(const void *data, void *unused) {
+        DomainDisk *disk = g_memdup2(data, sizeof(DomainDisk));
+
+        disk->target = g_strdup(disk->target);
+        disk->source = g_strdup(disk->source);
+        disk->format = g_strdup(disk->format);
+        disk->type = g_strdup(disk->type);
+        return disk;
+}
+
+DomainRecord *domain_record_copy(const DomainRecord *record) {
+        DomainRecord *copy = g_memdup2(record, sizeof *record);
+
+        copy->uuid = g_strdup(record->uuid);
+        copy->name = g_strdup(record->name);
+        copy->title = g_strdup(record->title);
+        copy->disks = g_ptr_array_copy(record->disks, copy_disk, NULL);
+        g_ptr_array_set_free_func(copy->disks, (GDestroyNotify) domain_disk_free);
+        copy->list_error = g_strdup(record->list_error);
+        copy->snapshots = NULL;
+        copy->current = g_strdup(record->current);
+        return copy;
+}
+
+SnapshotRecord *snapshot_record_copy(const SnapshotRecord *record) {
+        SnapshotRecord *copy = g_memdup2(record, sizeof *record);
+
+        copy->name = g_strdup(record->name);
+        copy->description = g_strdup(record->description);
+        copy->parent = g_strdup(record->parent);
+        copy->memory_file = g_strdup(record->memory_file);
+        copy->disks = g_memdup2(record->disks, record->n_disks * sizeof(SnapshotDisk));
+        for (unsigned i = 0; i < copy->n_disks; i++) {
+                copy->disks[i].file = g_strdup(record->disks[i].file);
+                copy->disks[i].layer = g_strdup(record->disks[i].layer);
+        }
+        return copy;
+}
+
 DomainDisk *domain_disk_free(DomainDisk *disk) {
         if (!disk)
                 return NULL;

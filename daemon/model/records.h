@@ -62,6 +62,7 @@ typedef struct DomainRecord {
         bool persistent;
         bool agent_connected;
         bool has_managed_save;
+        bool writable; /* we may write in the folders of all its disks */
         GPtrArray *disks; /* of DomainDisk, in the definition's order */
         char *list_error; /* why the list of snapshots could not be read, or NULL */
         GPtrArray *snapshots; /* names (char *), parents before children; NULL when list_error is set */
@@ -96,6 +97,13 @@ const char *disk_mode_to_string(DiskMode mode);
 DiskMode disk_mode_from_string(const char *word);
 const char *memory_mode_to_string(MemoryMode mode);
 MemoryMode memory_mode_from_string(const char *word);
+
+/* The disk with this target; NULL for none.  The record's. */
+const DomainDisk *domain_record_disk(const DomainRecord *record, const char *target);
+
+/* Deep copies, the domain's without its list of snapshots. */
+DomainRecord *domain_record_copy(const DomainRecord *record);
+SnapshotRecord *snapshot_record_copy(const SnapshotRecord *record);
 
 DomainDisk *domain_disk_free(DomainDisk *disk);
 DomainRecord *domain_record_free(DomainRecord *record);

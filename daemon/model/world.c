@@ -332,7 +332,6 @@ static Domain *add_domain(World *world, DomainRecord *record) {
 
         domain->world = world;
         domain->record = record;
-        domain->writable = true;
         domain->snapshots = g_hash_table_new(g_str_hash, g_str_equal);
         domain->jobs = g_ptr_array_new_with_free_func(g_free);
         g_hash_table_insert(world->by_uuid, record->uuid, domain);
@@ -369,6 +368,8 @@ static unsigned record_changes(const DomainRecord *old, const DomainRecord *new)
                 changes |= DOMAIN_CHANGED_AGENT;
         if (old->has_managed_save != new->has_managed_save)
                 changes |= DOMAIN_CHANGED_MANAGED_SAVE;
+        if (old->writable != new->writable)
+                changes |= DOMAIN_CHANGED_WRITABLE;
         if (!disks_equal(old->disks, new->disks))
                 changes |= DOMAIN_CHANGED_DISKS;
         return changes;

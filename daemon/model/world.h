@@ -57,7 +57,6 @@ struct Domain {
         Snapshot *first_root, *last_root;
         Snapshot *current;
         GPtrArray *jobs; /* paths (char *) of its jobs that have not ended */
-        bool writable;
 };
 
 typedef enum DomainChange {

@@ -10,8 +10,8 @@
 #include "daemon/base/pool.h"
 
 /*
- * The connection to libvirt: opened by a worker, kept alive, opened again when it is lost.  libvirt's event loop runs
- * on a thread of its own; what it tells comes to the loop's thread as ConnectionEvent.
+ * The connection to libvirt: opened by a worker, kept alive, opened again when it is lost.  libvirt's event
+ * loop runs on a thread of its own; what it tells comes to the loop's thread as ConnectionEvent.
  */
 typedef struct Connection Connection;
 
@@ -26,7 +26,7 @@ typedef struct ConnectionEvent {
         char uuid[VIR_UUID_STRING_BUFLEN];
         /* CONNECTION_BLOCK_JOB only. */
         char disk[32];
-        int type;   /* virDomainBlockJobType */
+        int type; /* virDomainBlockJobType */
         int status; /* virConnectDomainEventBlockJobStatus */
 } ConnectionEvent;
 
@@ -40,8 +40,8 @@ typedef struct ConnectionListener {
 } ConnectionListener;
 
 typedef struct ConnectionInfo {
-        char *uri;                /* libvirt's canonical one */
-        char *libvirt_version;    /* 9.0.0; "" while not connected */
+        char *uri; /* libvirt's canonical one */
+        char *libvirt_version; /* 9.0.0; "" while not connected */
         char *hypervisor_version; /* QEMU 7.2.22; "" likewise */
 } ConnectionInfo;
 
@@ -56,11 +56,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Connection, connection_free)
 
 /* Begin to connect; up or absent follows. */
 int connection_open(Connection *connection);
-/* A worker found that the connection is gone, which its close callback may not have said (embedded drivers). */
+/* A worker found that the connection is gone, which its close callback may not have said (embedded drivers).
+ */
 void connection_suspect(Connection *connection);
 
 bool connection_is_up(const Connection *connection);
-/* A reference for a task, to be given back with virConnectClose() on any thread; NULL while not connected. */
+/* A reference for a task, to be given back with virConnectClose() on any thread; NULL while not connected.
+ */
 virConnectPtr connection_ref(const Connection *connection);
 /* Grows with each connection made: what was read over another one is stale. */
 unsigned connection_generation(const Connection *connection);

@@ -8,9 +8,9 @@
 #include <libvirt/virterror.h>
 
 /*
- * libvirt's last error of this thread as one of ours.  Call it right after the call that failed: every vir*Free()
- * clears the error.  what: what was attempted ("cannot read the domain"), put before libvirt's own message; may be
- * NULL.  Returns false.
+ * libvirt's last error of this thread as one of ours.  Call it right after the call that failed: every
+ * vir*Free() clears the error.  what: what was attempted ("cannot read the domain"), put before libvirt's
+ * own message; may be NULL.  Returns false.
  */
 bool virt_fail(GError **error, const char *what);
 

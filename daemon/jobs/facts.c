@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/jobs/facts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "daemon/base/error.h"
+#include "daemon/base/log.h"
+#include "daemon/virt/domain-xml.h"
+#include "daemon/virt/image.h"
+#include "daemon/virt/read.h"
+#include "daemon/virt/virt-error.h"
+
+typedef struct FactDomain {
+        DomainRecord *record;
+        GPtrArray *snapshots; /* of SnapshotRecord */
+} FactDomain;
+
+struct Facts {
+        GHashTable *domains; /* uuid → FactDomain */
+};
+
+static void fact_domain_free(void *data) {
+        FactDomain *fact = data;
+
+        domain_record_free(fact->record);
+        g_ptr_array_unref(fact->snapshots);
+        g_free(fact);
+}
+
+static FactDomain *fact_domain_new(const Domain *domain) {
+        FactDomain *fact = g_new0(FactDomain, 1);
+        Snapshot *s;
+
+        fact->record = domain_record_copy(domain->record);
+        fact->snapshots = g_ptr_array_new_full(
+                g_hash_table_size(domain->snapshots), (GDestroyNotify) snapshot_record_free);
+        DOMAIN_FOREACH_SNAPSHOT(s, domain)
+        g_ptr_array_add(fact->snapshots, snapshot_record_copy(s->record));
+        return fact;
+}
+
+Facts *facts_gather(const World *world) {
+        Facts *facts = g_new0(Facts, 1);
+        GHashTableIter iter;
+        void *value;
+
+        facts->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, fact_domain_free);
+        g_hash_table_iter_init(&iter, world_domains(world));
+        while (g_hash_table_iter_next(&iter, NULL, &value)) {
+                FactDomain *fact = fact_domain_new(value);
+
+                g_hash_table_insert(facts->domains, fact->record->uuid, fact);
+        }
+        return facts;
+}
+
+Facts *facts_free(Facts *facts) {
+        if (!facts)
+                return NULL;
+        g_hash_table_unref(facts->domains);
+        g_free(facts);
+        return NULL;
+}
+
+const DomainRecord *facts_domain(const Facts *facts, const char *uuid) {
+        const FactDomain *fact = g_hash_table_lookup(facts->domains, uuid);
+
+        return fact ? fact->record : NULL;
+}
+
+const GPtrArray *facts_snapshots(const Facts *facts, const char *uuid) {
+        const FactDomain *fact = g_hash_table_lookup(facts->domains, uuid);
+
+        return fact ? fact->snapshots : NULL;
+}
+
+const SnapshotRecord *facts_snapshot(const Facts *facts, const char *uuid, const char *name) {
+        const GPtrArray *snapshots = facts_snapshots(facts, uuid);
+
+        for (unsigned i = 0; snapshots && i < snapshots->len; i++)
+                if (strcmp(((SnapshotRecord *) snapshots->pdata[i])->name, name) == 0)
+                        return snapshots->pdata[i];
+        return NULL;
+}
+
+/* ---- reading images ---- */
+
+static char *key_of_path(const char *path) {
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return NULL;
+        /* As image_read() has it: two nodes of one device are one. */
+        return S_ISBLK(st.st_mode) ? layer_key_for_file(0, st.st_rdev)
+                                   : layer_key_for_file(st.st_dev, st.st_ino);
+}
+
+static void add_image(LayerGraph *graph, const ImageInfo *info) {
+        g_autofree char *key = layer_key_for_file(info->dev, info->ino);
+        g_autofree char *backing_key =
+                info->backing && info->backing_local ? key_of_path(info->backing) : NULL;
+        const LayerImage image = {
+                .key = key,
+                .path = info->path,
+                .format = info->format,
+                .virtual_size = info->virtual_size,
+                .allocated = info->allocated,
+                .backing_key = backing_key                      ? backing_key
+                        : info->backing && !info->backing_local ? info->backing
+                                                                : NULL,
+                .backing = info->backing,
+                .internal_snapshots = info->internal_snapshots,
+                .block = info->block,
+                .old_format = info->old_format,
+        };
+
+        layer_graph_add_image(graph, &image);
+        /* The name by which the image above knows it. */
+        if (backing_key && info->backing)
+                layer_graph_add_name(graph, backing_key, info->backing);
+}
+
+/* One image and what it backs on, as far as that can be read. */
+static void add_chain(LayerGraph *graph, const char *path, const char *format) {
+        g_autofree char *next = g_strdup(path), *next_format = g_strdup(format);
+
+        for (unsigned n = 0; next && n < IMAGE_CHAIN_MAX; n++) {
+                g_autofree char *key = key_of_path(next);
+                g_autoptr(ImageInfo) info = NULL;
+                g_autoptr(GError) error = NULL;
+
+                /* What is there already has been followed to its end. */
+                if (key && layer_graph_add_name(graph, key, next))
+                        return;
+                if (!image_read(next, next_format, &info, &error)) {
+                        log_debug("%s", error->message);
+                        return;
+                }
+                add_image(graph, info);
+                g_free(next);
+                g_free(next_format);
+                next = info->backing_local ? g_strdup(info->backing) : NULL;
+                next_format = g_strdup(info->backing_format);
+        }
+}
+
+/* What is not a file here is known by its URL. */
+static void add_foreign(LayerGraph *graph, const DomainDisk *disk) {
+        const LayerImage image = { .key = disk->source, .path = disk->source, .format = disk->format };
+
+        if (*disk->source)
+                layer_graph_add_image(graph, &image);
+}
+
+static void add_disks(LayerGraph *graph, const DomainRecord *record) {
+        for (unsigned i = 0; i < record->disks->len; i++) {
+                const DomainDisk *disk = record->disks->pdata[i];
+
+                if (disk->file && *disk->source)
+                        add_chain(graph, disk->source, disk->format);
+                else
+                        add_foreign(graph, disk);
+        }
+}
+
+static void add_snapshot_layers(LayerGraph *graph, const GPtrArray *snapshots) {
+        for (unsigned i = 0; i < snapshots->len; i++) {
+                const SnapshotRecord *record = snapshots->pdata[i];
+
+                for (unsigned k = 0; k < record->n_disks; k++) {
+                        const SnapshotDisk *disk = record->disks + k;
+
+                        if (disk->file && *disk->file == '/')
+                                add_chain(graph, disk->file, NULL);
+                        if (disk->layer && *disk->layer == '/')
+                                add_chain(graph, disk->layer, NULL);
+                }
+        }
+}
+
+/* Images that no definition names, beside those of the domain: they may back on them all the same. */
+static bool add_neighbours(LayerGraph *graph, const char *uuid, const DomainRecord *record, GError **error) {
+        g_autoptr(GHashTable) folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        GHashTableIter iter;
+        void *folder;
+
+        for (unsigned i = 0; i < record->disks->len; i++) {
+                const DomainDisk *disk = record->disks->pdata[i];
+                g_autoptr(GPtrArray) chain = NULL;
+
+                if (!layer_graph_chain(graph, uuid, disk->target, &chain, NULL))
+                        continue;
+                for (unsigned k = 0; k < chain->len; k++) {
+                        const Layer *layer = chain->pdata[k];
+
+                        if (*layer->path == '/' && !layer->block)
+                                g_hash_table_add(folders, g_path_get_dirname(layer->path));
+                }
+        }
+        g_hash_table_iter_init(&iter, folders);
+        while (g_hash_table_iter_next(&iter, &folder, NULL)) {
+                g_autoptr(GPtrArray) images = NULL;
+
+                if (!image_scan_folder(folder, &images, NULL, error))
+                        return false;
+                for (unsigned i = 0; i < images->len; i++)
+                        add_image(graph, images->pdata[i]);
+        }
+        return true;
+}
+
+/* ---- pins ---- */
+
+static bool pin_managed_save(
+        LayerGraph *graph, virConnectPtr handle, const DomainRecord *record, GError **error) {
+        g_autoptr(DomainRecord) saved = g_new0(DomainRecord, 1);
+        g_autoptr(VirDomain) domain = lookup_domain(handle, record->uuid, error);
+        char *xml = domain ? virDomainManagedSaveGetXMLDesc(domain, 0) : NULL;
+        bool ok;
+
+        if (!domain)
+                return false;
+        if (!xml)
+                return virt_fail(error, "cannot read the managed save");
+        ok = domain_xml_parse(xml, saved, error);
+        free(xml);
+        if (!ok)
+                return false;
+        add_disks(graph, saved);
+        for (unsigned i = 0; i < saved->disks->len; i++) {
+                const DomainDisk *disk = saved->disks->pdata[i];
+
+                if (*disk->source)
+                        layer_graph_pin(graph, disk->source, PIN_MANAGED_SAVE, record->name, record->uuid,
+                                disk->target, NULL);
+        }
+        return true;
+}
+
+static void pin_domain(LayerGraph *graph, const FactDomain *fact) {
+        layer_graph_pin_domain(graph, fact->record);
+        for (unsigned i = 0; i < fact->snapshots->len; i++)
+                layer_graph_pin_snapshot(
+                        graph, fact->record->name, fact->record->uuid, fact->snapshots->pdata[i]);
+}
+
+bool facts_read_graph(
+        const Facts *facts, virConnectPtr handle, const char *uuid, LayerGraph **ret, GError **error) {
+        g_autoptr(LayerGraph) graph = layer_graph_new();
+        const DomainRecord *record = facts_domain(facts, uuid);
+        GHashTableIter iter;
+        void *value;
+
+        if (!record)
+                return vs_fail(error, VS_ERR_NO_SUCH_DOMAIN, "The domain is gone.");
+
+        /* Definitions first: they name formats, and a snapshot's metadata does not. */
+        g_hash_table_iter_init(&iter, facts->domains);
+        while (g_hash_table_iter_next(&iter, NULL, &value))
+                add_disks(graph, ((FactDomain *) value)->record);
+        g_hash_table_iter_init(&iter, facts->domains);
+        while (g_hash_table_iter_next(&iter, NULL, &value))
+                add_snapshot_layers(graph, ((FactDomain *) value)->snapshots);
+        g_hash_table_iter_init(&iter, facts->domains);
+        while (g_hash_table_iter_next(&iter, NULL, &value))
+                pin_domain(graph, value);
+        if (!add_neighbours(graph, uuid, record, error))
+                return false;
+        g_hash_table_iter_init(&iter, facts->domains);
+        while (g_hash_table_iter_next(&iter, NULL, &value)) {
+                const DomainRecord *other = ((FactDomain *) value)->record;
+
+                if (other->has_managed_save && !pin_managed_save(graph, handle, other, error))
+                        return false;
+        }
+        *ret = g_steal_pointer(&graph);
+        return true;
+}

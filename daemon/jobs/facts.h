@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <libvirt/libvirt.h>
+
+#include "daemon/model/layers.h"
+#include "daemon/model/world.h"
+
+/*
+ * What a job must know of the whole connection before it touches an image: who names which file.  Copied
+ * from the world on the loop's thread when the job's turn comes; the images themselves are read by the job,
+ * just before it acts.
+ */
+typedef struct Facts Facts;
+
+/* Loop thread.  The caller's to free, on any thread. */
+Facts *facts_gather(const World *world);
+Facts *facts_free(Facts *facts);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Facts, facts_free)
+
+/* The domain as it was then; NULL when it was not there. */
+const DomainRecord *facts_domain(const Facts *facts, const char *uuid);
+/* Its snapshots, of SnapshotRecord. */
+const GPtrArray *facts_snapshots(const Facts *facts, const char *uuid);
+const SnapshotRecord *facts_snapshot(const Facts *facts, const char *uuid, const char *name);
+
+/*
+ * The graph of all layers that are named anywhere, and of all images in the folders of the domain's own.
+ * Reads headers and managed saves: blocks, for job threads.  An image that cannot be read is left out, and
+ * with it what it backs on: whoever asks for its chain is told that its end is missing.
+ */
+bool facts_read_graph(
+        const Facts *facts, virConnectPtr handle, const char *uuid, LayerGraph **ret, GError **error);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "daemon/jobs/queue.h"
+
+/* A blockcommit or a blockpull inside the chain of a running domain. */
+typedef struct MergeParams {
+        bool pull;
+        char *disk; /* target */
+        char *base, *top; /* NULL: not said */
+        bool active, shallow, relative, pivot, unlink, keep_overlay, force;
+        uint64_t bandwidth; /* bytes per second, 0: no limit */
+        uint64_t timeout; /* µs, 0: none */
+
+        struct Facts *facts; /* gathered when its turn comes */
+        struct MergeWork *work; /* jobs/merge.c's own */
+} MergeParams;
+
+MergeParams *merge_params_new(bool pull, const char *disk);
+void merge_params_free(void *params);
+
+/* Takes params over.  Loop thread. */
+Job *merge_submit(Queue *queue, Domain *domain, MergeParams *params, uint32_t uid, GError **error);
+
+extern const JobKind commit_kind, pull_kind;
+
+/* For the job that a record of an interrupted daemon speaks of: it goes on where the images say that it was.
+ * NULL, and said, when the record makes no sense. */
+MergeParams *merge_params_from_record(const struct json_object *record);
+const JobKind *merge_kind_of(const MergeParams *params);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "daemon/base/error.h"
+#include "daemon/base/file.h"
+#include "daemon/base/log.h"
+#include "daemon/bus/bus.h"
+#include "daemon/jobs/external.h"
+#include "daemon/jobs/recovery.h"
+
+/* Threads that read from libvirt. */
+#define READERS 4U
+
+/* What happens comes after what callers ask. */
+#define PRIORITY_LETTERS (SD_EVENT_PRIORITY_NORMAL + 10)
+
+struct Service {
+        sd_event *event;
+        int state_fd;
+        Mailbox *mailbox;
+        Pool *readers;
+        World *world;
+        Connection *connection;
+        Mirror *mirror;
+        Store *store;
+        Queue *queue;
+        External *external;
+        Bus *bus;
+        bool recovered;
+};
+
+/* ---- the connection comes and goes ---- */
+
+/* The world is filled, or there is nothing to fill it with: callers may come. */
+static void open_doors(Service *service) {
+        g_autoptr(GError) error = NULL;
+
+        if (service->bus->named)
+                return;
+        if (!bus_take_name(service->bus, &error)) {
+                log_error("%s", error->message);
+                sd_event_exit(service->event, 1);
+                return;
+        }
+        sd_notify(0, "READY=1");
+}
+
+static void on_filled(void *userdata) {
+        Service *service = userdata;
+
+        if (!connection_is_up(service->connection))
+                return;
+        queue_connection_up(service->queue);
+        if (!service->recovered)
+                recover_jobs(service->queue);
+        service->recovered = true;
+        external_look_everywhere(service->external);
+        open_doors(service);
+}
+
+static void on_up(void *userdata) {
+        Service *service = userdata;
+
+        bus_connection_changed(service->bus);
+        mirror_start(service->mirror, on_filled, service);
+}
+
+static void on_down(void *userdata) {
+        Service *service = userdata;
+
+        queue_connection_down(service->queue);
+        mirror_stop(service->mirror);
+        bus_connection_changed(service->bus);
+        open_doors(service);
+}
+
+static void on_absent(void *userdata) {
+        open_doors(userdata);
+}
+
+/* ---- what libvirt tells ---- */
+
+typedef struct Reverted {
+        Service *service;
+        char *uuid;
+} Reverted;
+
+static void on_reverted_read(void *userdata) {
+        Reverted *reverted = userdata;
+
+        bus_domain_reverted(reverted->service->bus, reverted->uuid);
+        g_free(reverted->uuid);
+        g_free(reverted);
+}
+
+static void on_event(const ConnectionEvent *event, void *userdata) {
+        Service *service = userdata;
+        Reverted *reverted;
+
+        switch (event->kind) {
+        case CONNECTION_DOMAIN_CHANGED:
+                mirror_touch(service->mirror, event->uuid, NULL, MIRROR_TOUCH_DOMAIN);
+                break;
+        case CONNECTION_DOMAIN_REVERTED:
+                /* Our own jobs tell of it themselves. */
+                if (queue_reverts(service->queue, event->uuid)) {
+                        mirror_touch(service->mirror, event->uuid, NULL, MIRROR_TOUCH_DOMAIN);
+                        break;
+                }
+                reverted = g_new(Reverted, 1);
+                *reverted = (Reverted){ service, g_strdup(event->uuid) };
+                mirror_read(service->mirror, event->uuid, MIRROR_TOUCH_DOMAIN, on_reverted_read, reverted);
+                break;
+        case CONNECTION_BLOCK_JOB:
+                if (!queue_block_event(service->queue, event->uuid, event->disk, event->status))
+                        external_block_event(service->external, event->uuid, event->disk, event->status);
+                mirror_touch(service->mirror, event->uuid, NULL, MIRROR_TOUCH_DOMAIN);
+                break;
+        }
+}
+
+static void on_status(Domain *domain, void *userdata) {
+        Service *service = userdata;
+
+        external_look(service->external, domain);
+}
+
+static const ConnectionListener connection_listener = { on_up, on_down, on_absent, on_event };
+static const MirrorListener mirror_listener = { on_status };
+
+/* ---- the state directory ---- */
+
+static char *state_path(const ServiceOptions *options) {
+        const char *from_systemd = g_getenv("STATE_DIRECTORY");
+
+        if (options->state)
+                return g_strdup(options->state);
+        if (from_systemd && *from_systemd)
+                return g_strdup(from_systemd);
+        return options->user ? g_build_filename(g_get_user_state_dir(), "virtsnap", NULL)
+                             : g_strdup("/var/lib/virtsnap");
+}
+
+/* Open and lock it: two daemons with one set of records would each take up the other's jobs. */
+static bool open_state(Service *service, const ServiceOptions *options, GError **error) {
+        g_autofree char *path = state_path(options);
+
+        if (g_mkdir_with_parents(path, 0700) < 0)
+                return vs_fail(error, VS_ERR_LIBVIRT_FAILED, "cannot make the state directory %s: %s", path,
+                        strerror(errno));
+        service->state_fd = file_open_folder(AT_FDCWD, path);
+        if (service->state_fd < 0)
+                return vs_fail(error, VS_ERR_LIBVIRT_FAILED, "cannot open the state directory %s: %s", path,
+                        strerror(-service->state_fd));
+        if (flock(service->state_fd, LOCK_EX | LOCK_NB) < 0)
+                return vs_fail(
+                        error, VS_ERR_LIBVIRT_FAILED, "another virtsnapd uses the state directory %s", path);
+        return true;
+}
+
+/* ---- the whole ---- */
+
+static bool build(Service *service, const ServiceOptions *options, GError **error) {
+        const char *uri = options->uri ? options->uri : options->user ? "qemu:///session" : "qemu:///system";
+
+        if (!open_state(service, options, error))
+                return false;
+        if (mailbox_new(service->event, PRIORITY_LETTERS, &service->mailbox) < 0)
+                return vs_fail(error, VS_ERR_LIBVIRT_FAILED, "no eventfd can be had");
+        service->readers = pool_new(service->mailbox, "reader", READERS);
+        service->world = world_new();
+        service->connection = connection_new(
+                service->event, service->mailbox, service->readers, uri, &connection_listener, service);
+        service->mirror = mirror_new(service->event, service->readers, service->world, service->connection,
+                &mirror_listener, service);
+        service->store = store_new(service->state_fd, error);
+        if (!service->store)
+                return false;
+        service->queue = queue_new(service->event, service->mailbox, service->readers, service->world,
+                service->mirror, service->connection, service->store, service->state_fd, error);
+        if (!service->queue)
+                return false;
+        service->external = external_new(
+                service->event, service->queue, !g_str_has_prefix(uri, "test:"), service->mirror);
+        service->bus = bus_new(service->event, options->user, service->world, service->mirror,
+                service->connection, service->queue, service->readers, error);
+        return service->bus && connection_open(service->connection) >= 0;
+}
+
+Service *service_new(sd_event *event, const ServiceOptions *options, GError **error) {
+        g_autoptr(Service) service = g_new0(Service, 1);
+
+        service->event = sd_event_ref(event);
+        service->state_fd = -1;
+        if (!connection_start_events(error) || !build(service, options, error))
+                return NULL;
+        return g_steal_pointer(&service);
+}
+
+Service *service_free(Service *service) {
+        if (!service)
+                return NULL;
+        queue_free(service->queue);
+        external_free(service->external);
+        connection_free(service->connection);
+        mirror_free(service->mirror);
+        pool_free(service->readers);
+        world_free(service->world);
+        bus_free(service->bus);
+        store_free(service->store);
+        mailbox_free(service->mailbox);
+        if (service->state_fd >= 0)
+                close(service->state_fd);
+        sd_event_unref(service->event);
+        g_free(service);
+        return NULL;
+}
+
+bool service_is_busy(const Service *service) {
+        return queue_n_running(service->queue) > 0;
+}
