@@ -16,7 +16,10 @@
  * A layer is known by its key: "dev:ino" of a file or block device (layer_key_for_file()), the URL of what
  * is not local.  Two names of one file are one layer.  A graph belongs to one thread at a time.
  *
- * Build it in this order: all images, then pins and provenance, then ask.
+ * Build it in this order: all images, then pins and provenance, then ask.  A plan is as good as the graph is
+ * whole: it takes the chains of every domain's disks and of every snapshot's layers, the managed saves, and
+ * the other images in the folders that the merged chain lies in, as anything that is not in it may back on
+ * what is merged.
  */
 
 typedef struct LayerGraph LayerGraph;

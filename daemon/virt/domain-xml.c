@@ -42,11 +42,6 @@ static void disk_destroy(gpointer disk) {
         domain_disk_free(disk);
 }
 
-static void replace(char **field, char *value) {
-        g_free(*field);
-        *field = value;
-}
-
 bool domain_xml_parse(const char *xml, DomainRecord *into, GError **error) {
         g_autoptr(xmlDoc) doc = xml_parse(xml, 0, "domain", error);
         g_autoptr(GPtrArray) disks = g_ptr_array_new_with_free_func(disk_destroy);
@@ -65,10 +60,10 @@ bool domain_xml_parse(const char *xml, DomainRecord *into, GError **error) {
         name = xml_child_text(domain, "name");
         uuid = xml_child_text(domain, "uuid");
         if (name)
-                replace(&into->name, g_steal_pointer(&name));
+                xml_take(&into->name, g_steal_pointer(&name));
         if (uuid)
-                replace(&into->uuid, g_steal_pointer(&uuid));
-        replace(&into->title, xml_child_text(domain, "title") ?: g_strdup(""));
+                xml_take(&into->uuid, g_steal_pointer(&uuid));
+        xml_take(&into->title, xml_child_text(domain, "title") ?: g_strdup(""));
         g_clear_pointer(&into->disks, g_ptr_array_unref);
         into->disks = g_steal_pointer(&disks);
         return true;

@@ -11,17 +11,7 @@
  * another way (namespaces, an element twice), it is refused.
  */
 
-static bool bad(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static bool bad(GError **error, const char *format, ...) {
-        g_autofree char *message = NULL;
-        va_list args;
-
-        va_start(args, format);
-        message = g_strdup_vprintf(format, args);
-        va_end(args);
-        return vs_fail(error, VS_ERR_INVALID_XML, "%s", message);
-}
+#define bad(error, ...) vs_fail((error), VS_ERR_INVALID_XML, __VA_ARGS__)
 
 /* What belongs to a definition is libvirt's to check. */
 static bool is_definition(const xmlNode *node) {

@@ -63,21 +63,16 @@ static void disk_clear(gpointer data) {
         g_free(disk->layer);
 }
 
-static void replace(char **field, char *value) {
-        g_free(*field);
-        *field = value;
-}
-
 static void parse_name(Parse *parse, const xmlNode *node) {
-        replace(&parse->record->name, xml_text(node));
+        xml_take(&parse->record->name, xml_text(node));
 }
 
 static void parse_description(Parse *parse, const xmlNode *node) {
-        replace(&parse->record->description, xml_text(node));
+        xml_take(&parse->record->description, xml_text(node));
 }
 
 static void parse_parent(Parse *parse, const xmlNode *node) {
-        replace(&parse->record->parent, xml_child_text(node, "name"));
+        xml_take(&parse->record->parent, xml_child_text(node, "name"));
 }
 
 static void parse_creation_time(Parse *parse, const xmlNode *node) {
@@ -102,7 +97,7 @@ static void parse_memory(Parse *parse, const xmlNode *node) {
 
         /* libvirt says "no" where we say "none". */
         parse->record->memory = memory == _MEMORY_MODE_MAX ? MEMORY_NONE : memory;
-        replace(&parse->record->memory_file, xml_attribute(node, "file"));
+        xml_take(&parse->record->memory_file, xml_attribute(node, "file"));
 }
 
 static void parse_disks(Parse *parse, const xmlNode *node) {

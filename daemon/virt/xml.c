@@ -107,6 +107,11 @@ char *xml_child_text(const xmlNode *parent, const char *name) {
         return xml_text(xml_child(parent, name));
 }
 
+void xml_take(char **field, char *value) {
+        g_free(*field);
+        *field = value;
+}
+
 bool xml_attribute_is(const xmlNode *node, const char *name, const char *value) {
         g_autofree char *found = xml_attribute(node, name);
 

@@ -37,6 +37,9 @@ char *xml_attribute(const xmlNode *node, const char *name);
 char *xml_text(const xmlNode *node);
 char *xml_child_text(const xmlNode *parent, const char *name);
 
+/* Give a field a value that was read; what was there is freed. */
+void xml_take(char **field, char *value);
+
 bool xml_attribute_is(const xmlNode *node, const char *name, const char *value);
 /* NULL removes it. */
 void xml_set_attribute(xmlNode *node, const char *name, const char *value);
