@@ -212,6 +212,17 @@ void announce_changed(Announcer *announcer, const AnnouncedType *type, const cha
         wake(announcer);
 }
 
+void announce_now(Announcer *announcer, const AnnouncedType *type, const char *path, unsigned bits) {
+        const News *before = g_hash_table_lookup(announcer->changed.paths, path);
+        const News news = {
+                .type = type, .path = (char *) path, .bits = bits | (before ? before->bits : 0)
+        };
+
+        pending_drop(&announcer->changed, path);
+        if (news.bits)
+                tell_changed(announcer, &news);
+}
+
 static void push_last(Announcer *announcer, Last what) {
         g_queue_push_tail(&announcer->last, g_memdup2(&what, sizeof what));
         wake(announcer);

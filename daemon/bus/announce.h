@@ -29,6 +29,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Announcer, announcer_free)
 void announce_added(Announcer *announcer, const AnnouncedType *type, const char *path);
 void announce_removed(Announcer *announcer, const AnnouncedType *type, const char *path);
 void announce_changed(Announcer *announcer, const AnnouncedType *type, const char *path, unsigned bits);
+/* At once, with what was to be told of that object before. */
+void announce_now(Announcer *announcer, const AnnouncedType *type, const char *path, unsigned bits);
 /* Behind all that is to be told so far.  Takes the message over; NULL is out of memory and goes unsaid. */
 void announce_signal(Announcer *announcer, sd_bus_message *signal);
 /* The same for a call of one's own. */

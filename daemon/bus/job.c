@@ -191,7 +191,8 @@ static void on_job_changed(Job *job, unsigned changes, void *userdata) {
         if (!news || !bus->named)
                 return;
         news->pending |= changes;
-        tell_due(bus);
+        if (!job_ended(job))
+                tell_due(bus);
 }
 
 typedef struct Ended {
@@ -240,13 +241,21 @@ static void tell_end(void *userdata) {
         g_ptr_array_set_size(news->waiters, 0);
 }
 
+/* Right away, ahead of what the job has changed in the world. */
+static void on_job_concluded(Job *job, void *userdata) {
+        Bus *bus = userdata;
+        JobNews *news = news_of(bus, job->id);
+
+        if (bus->named)
+                announce_now(bus->announcer, &job_type, job->path, news->pending);
+        news->pending = 0;
+}
+
 static void on_job_ended(Job *job, void *userdata) {
         Bus *bus = userdata;
         Ended *ended = g_new(Ended, 1);
 
         *ended = (Ended){ bus, job->id };
-        if (bus->named)
-                tell_changes(news_of(bus, job->id), now_usec(bus));
         if (job->operation == JOB_REVERT && job->state == JOB_DONE)
                 bus_domain_reverted(bus, job->domain_uuid);
         announce_then(bus->announcer, tell_end, ended);
@@ -263,6 +272,7 @@ static void on_job_gone(Job *job, void *userdata) {
 const QueueListener bus_queue_listener = {
         .job_new = on_job_new,
         .job_changed = on_job_changed,
+        .job_concluded = on_job_concluded,
         .job_ended = on_job_ended,
         .job_gone = on_job_gone,
         .counts_changed = bus_counts_changed,

@@ -419,6 +419,7 @@ static void finish(Queue *queue, Job *job, Domain *domain, void *data, const GEr
 
 const JobKind create_kind = {
         .operation = JOB_CREATE,
+        .holds = true,
         .prepare = prepare,
         .work = work_create,
         .finish = finish,

@@ -125,6 +125,7 @@ static void finish(Queue *queue, Job *job, Domain *domain, void *data, const GEr
 const JobKind delete_kind = {
         .operation = JOB_DELETE,
         .fresh = true,
+        .holds = true,
         .prepare = prepare,
         .work = work_delete,
         .finish = finish,

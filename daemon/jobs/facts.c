@@ -57,6 +57,24 @@ Facts *facts_gather(const World *world) {
         return facts;
 }
 
+bool facts_refresh(Facts *facts, virConnectPtr handle, const char *uuid, GError **error) {
+        g_autoptr(DomainRecord) record = NULL;
+        g_autoptr(GPtrArray) snapshots = NULL;
+        FactDomain *fact;
+
+        if (!read_domain(handle, uuid, &record, error))
+                return false;
+        if (record->list_error)
+                return vs_fail(error, VS_ERR_LIBVIRT_FAILED, "%s", record->list_error);
+        if (!read_snapshots(handle, uuid, record->snapshots, &snapshots, error))
+                return false;
+        fact = g_new0(FactDomain, 1);
+        fact->record = g_steal_pointer(&record);
+        fact->snapshots = g_steal_pointer(&snapshots);
+        g_hash_table_replace(facts->domains, fact->record->uuid, fact);
+        return true;
+}
+
 Facts *facts_free(Facts *facts) {
         if (!facts)
                 return NULL;

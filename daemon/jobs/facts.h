@@ -18,6 +18,9 @@ Facts *facts_gather(const World *world);
 Facts *facts_free(Facts *facts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Facts, facts_free)
 
+/* Read one domain with all its snapshots from libvirt itself.  Job threads. */
+bool facts_refresh(Facts *facts, virConnectPtr handle, const char *uuid, GError **error);
+
 /* The domain as it was then; NULL when it was not there. */
 const DomainRecord *facts_domain(const Facts *facts, const char *uuid);
 /* Its snapshots, of SnapshotRecord. */

@@ -76,6 +76,7 @@ bool merge_follow_metadata(JobRun *run, const MergeParams *params, GError **erro
 
         if (!domain)
                 return false;
+        run_hold(run);
         if (!work->kept && !rewrite_all(run, domain, work, error))
                 return false;
         for (unsigned i = 0; i < work->lost->len; i++)

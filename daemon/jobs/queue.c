@@ -29,7 +29,6 @@ typedef struct Entry {
         void *params;
         Stage stage;
         JobRun *run; /* while working */
-        GError *error; /* how the work went, while settling */
 } Entry;
 
 struct Queue {
@@ -115,20 +114,29 @@ static int on_forget(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-static void end_entry(Entry *entry, GError *error) {
-        Queue *queue = entry->queue;
-        Domain *domain = domain_of(entry);
-        bool recorded = entry->stage > STAGE_WAITING;
-        int r;
-
-        if (recorded && entry->kind->finish)
-                entry->kind->finish(queue, entry->job, domain, entry->params, error);
-        if (error && error->domain == VS_ERROR && error->code != VS_ERR_CANCELLED)
+/* The job's state is final: it is told before what the job has changed is. */
+static void conclude(Entry *entry, GError *error) {
+        if (error && !g_error_matches(error, VS_ERROR, VS_ERR_CANCELLED))
                 log_warning("job %" G_GUINT64_FORMAT " (%s of %s) failed: %s", entry->job->id,
                         job_operation_to_string(entry->job->operation), entry->job->domain_name,
                         error->message);
-        /* The record goes only now: what it speaks of is over. */
-        r = recorded && entry->kind->work ? journal_remove(queue->records_fd, entry->job->id) : 0;
+        job_end(entry->job, error, now_usec());
+        entry->queue->listener->job_concluded(entry->job, entry->queue->userdata);
+}
+
+/* The world is as the job left it. */
+static void close_entry(Entry *entry) {
+        Queue *queue = entry->queue;
+        Domain *domain = domain_of(entry);
+        int r = 0;
+
+        if (entry->stage > STAGE_WAITING) {
+                if (entry->kind->finish)
+                        entry->kind->finish(queue, entry->job, domain, entry->params, entry->job->error);
+                /* The record goes only now: what it speaks of is over. */
+                if (entry->kind->work)
+                        r = journal_remove(queue->records_fd, entry->job->id);
+        }
         if (r < 0)
                 log_error("cannot remove the record of job %" G_GUINT64_FORMAT ": %s", entry->job->id,
                         strerror(-r));
@@ -136,19 +144,22 @@ static void end_entry(Entry *entry, GError *error) {
         entry->stage = STAGE_ENDED;
         if (domain)
                 domain_remove_job(domain, entry->job->path);
-        job_end(entry->job, error, now_usec());
         queue->listener->job_ended(entry->job, queue->userdata);
         queue->listener->counts_changed(queue->userdata);
-        sd_event_source_set_time_relative(queue->forget, QUEUE_KEEP_USEC + 1000U);
-        if (sd_event_source_get_enabled(queue->forget, NULL) == 0)
+        if (sd_event_source_get_enabled(queue->forget, NULL) == 0) {
+                sd_event_source_set_time_relative(queue->forget, QUEUE_KEEP_USEC + 1000U);
                 sd_event_source_set_enabled(queue->forget, SD_EVENT_ONESHOT);
+        }
         wake(queue);
 }
 
-static void on_settled(void *userdata) {
-        Entry *entry = userdata;
+static void end_entry(Entry *entry, GError *error) {
+        conclude(entry, error);
+        close_entry(entry);
+}
 
-        end_entry(entry, g_steal_pointer(&entry->error));
+static void on_settled(void *userdata) {
+        close_entry(userdata);
 }
 
 /* ---- the work ---- */
@@ -164,12 +175,14 @@ static void work_job(Task *task) {
 static void done_work(Task *task) {
         WorkTask *work = (WorkTask *) task;
         Entry *entry = work->entry;
+        Mirror *mirror = entry->queue->mirror;
 
-        entry->error = g_steal_pointer(&work->error);
-        g_free(work);
         entry->run = job_run_free(entry->run);
         entry->stage = STAGE_SETTLING;
-        mirror_read(entry->queue->mirror, entry->job->domain_uuid,
+        conclude(entry, g_steal_pointer(&work->error));
+        g_free(work);
+        mirror_release(mirror, entry->job->domain_uuid);
+        mirror_read(mirror, entry->job->domain_uuid,
                 entry->kind->rewrites ? MIRROR_TOUCH_ALL_XML : MIRROR_TOUCH_DOMAIN, on_settled, entry);
 }
 
@@ -178,14 +191,6 @@ static void drop_work(Task *task) {
 
         g_clear_error(&work->error);
         g_free(work);
-}
-
-static void give_facts(void *userdata) {
-        Entry *entry = userdata;
-        Queue *queue = entry->queue;
-
-        if (entry->run)
-                job_run_give_facts(entry->run, queue->open ? facts_gather(queue->world) : NULL);
 }
 
 static void on_report(const JobReport *report, void *userdata) {
@@ -220,8 +225,11 @@ static void on_report(const JobReport *report, void *userdata) {
         case JOB_REPORT_BANDWIDTH:
                 job_set_bandwidth(job, report->done);
                 break;
+        case JOB_REPORT_HOLD:
+                mirror_hold(queue->mirror, job->domain_uuid);
+                break;
         case JOB_REPORT_WANTS_FACTS:
-                mirror_read(queue->mirror, job->domain_uuid, MIRROR_TOUCH_ALL_XML, give_facts, entry);
+                job_run_give_facts(entry->run, queue->open ? facts_gather(queue->world) : NULL);
                 break;
         }
 }
@@ -631,7 +639,6 @@ Queue *queue_free(Queue *queue) {
                 Entry *entry = g_queue_pop_head(&queue->entries);
 
                 job_run_free(entry->run);
-                g_clear_error(&entry->error);
                 if (entry->kind->free)
                         entry->kind->free(entry->params);
                 job_free(entry->job);

@@ -23,12 +23,15 @@ typedef struct JobKind {
         bool fresh;
         /* Read the XML of all its snapshots again after the work: they may have been rewritten. */
         bool rewrites;
+        /* The work changes the tree from its beginning: show that as one change at the end (mirror_hold()).
+         * Work that comes to it later says so itself (run_hold()). */
+        bool holds;
         /* Loop thread.  The domain may have gone: then this is not called, and the job fails. */
         bool (*prepare)(Queue *queue, Job *job, Domain *domain, void *params, GError **error);
         /* A thread of its own; see run.h. */
         bool (*work)(JobRun *run, void *params, GError **error);
-        /* Loop thread, the world is as the job left it.  domain may be NULL, error is NULL when the work
-         * went well. */
+        /* Loop thread, the job's state is final and the world as the job left it.  domain may be NULL, error
+         * is NULL when the work went well. */
         void (*finish)(Queue *queue, Job *job, Domain *domain, void *params, const GError *error);
         void (*free)(void *params);
         /* Loop thread, of jobs that others do: there is no work of ours to tell of the wish. */
@@ -41,7 +44,9 @@ typedef struct QueueListener {
         /* At once, before queue_submit() returns. */
         void (*job_new)(Job *job, void *userdata);
         void (*job_changed)(Job *job, unsigned changes, void *userdata);
-        /* The job has ended, and the world is as it left it. */
+        /* Its state is final: the last change of a job. */
+        void (*job_concluded)(Job *job, void *userdata);
+        /* The world is as the job, whose state is final, left it. */
         void (*job_ended)(Job *job, void *userdata);
         /* It is forgotten now. */
         void (*job_gone)(Job *job, void *userdata);

@@ -78,6 +78,7 @@ static bool work_revert(JobRun *run, void *data, GError **error) {
 const JobKind revert_kind = {
         .operation = JOB_REVERT,
         .fresh = true,
+        .holds = true,
         .prepare = prepare,
         .work = work_revert,
         .free = revert_params_free,

@@ -294,7 +294,12 @@ void run_bandwidth(JobRun *run, uint64_t bytes_per_second) {
         post(run, (JobReport){ .kind = JOB_REPORT_BANDWIDTH, .done = bytes_per_second });
 }
 
+void run_hold(JobRun *run) {
+        post(run, (JobReport){ .kind = JOB_REPORT_HOLD });
+}
+
 Facts *run_ask_facts(JobRun *run, GError **error) {
+        g_autoptr(VirConnect) handle = NULL;
         Facts *facts;
 
         post(run, (JobReport){ .kind = JOB_REPORT_WANTS_FACTS });
@@ -305,8 +310,13 @@ Facts *run_ask_facts(JobRun *run, GError **error) {
         facts = g_steal_pointer(&run->facts);
         run->facts_given = false;
         unlock(run);
-        if (!facts)
+        if (!facts) {
                 vs_fail(error, VS_ERR_DISCONNECTED, "There is no connection to libvirt.");
+                return NULL;
+        }
+        handle = run_handle(run, error);
+        if (!handle || !facts_refresh(facts, handle, run->uuid, error))
+                return facts_free(facts);
         return facts;
 }
 

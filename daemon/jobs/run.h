@@ -27,6 +27,7 @@ typedef enum JobReportKind {
         JOB_REPORT_SPAN, /* from, to */
         JOB_REPORT_BYTES, /* done, total */
         JOB_REPORT_BANDWIDTH, /* done: bytes per second */
+        JOB_REPORT_HOLD,
         JOB_REPORT_WANTS_FACTS,
 } JobReportKind;
 
@@ -83,6 +84,9 @@ void run_cancelable(JobRun *run, bool cancelable);
 void run_span(JobRun *run, double from, double to);
 void run_bytes(JobRun *run, uint64_t done, uint64_t total);
 void run_bandwidth(JobRun *run, uint64_t bytes_per_second);
+
+/* From here on the work changes the domain's snapshots: mirror_hold(). */
+void run_hold(JobRun *run);
 
 /* What has happened since the last look; each is told once but cancelled and stopping, which stay. */
 typedef struct RunNews {

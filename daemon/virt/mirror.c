@@ -47,6 +47,7 @@ struct Mirror {
         const MirrorListener *listener;
         void *userdata;
         GHashTable *readings; /* uuid → Reading */
+        GHashTable *held; /* uuid → what was marked meanwhile: name → MirrorTouch */
         GHashTable *prints; /* uuid → fingerprint (uint64_t *), where we poll */
         Watch *watch;
         sd_event_source *poll;
@@ -118,6 +119,16 @@ static void call_waiters(GArray *waiters) {
 
 /* ---- one domain ---- */
 
+static void mark(GHashTable *marked, const char *snapshot, MirrorTouch touch) {
+        unsigned before = GPOINTER_TO_UINT(g_hash_table_lookup(marked, snapshot));
+
+        g_hash_table_insert(marked, g_strdup(snapshot), GUINT_TO_POINTER(before | touch));
+}
+
+static GHashTable *marks_new(void) {
+        return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
 static void reading_free(void *data) {
         Reading *reading = data;
 
@@ -137,7 +148,7 @@ static Reading *reading_new(Mirror *mirror, const char *uuid) {
         reading->uuid = g_strdup(uuid);
         reading->waiters = g_array_new(false, false, sizeof(Waiter));
         reading->later = g_array_new(false, false, sizeof(Waiter));
-        reading->marked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        reading->marked = marks_new();
         g_hash_table_insert(mirror->readings, reading->uuid, reading);
         return reading;
 }
@@ -299,12 +310,17 @@ static void done_domain(Task *task) {
                 log_warning("%s: %s", read->domain->name, read->domain->list_error);
         domain = world_put_domain(mirror->world, g_steal_pointer(&read->domain));
         read_task_free(task);
+        if (g_hash_table_contains(mirror->held, reading->uuid)) {
+                g_clear_pointer(&domain->record->snapshots, g_ptr_array_unref);
+                reading_end(reading);
+                return;
+        }
 
         /* From here on, what is marked belongs to the next read; what was marked before the list was made
          * could not be told apart, and is read now. */
         marked = g_steal_pointer(&reading->marked);
         all_xml = reading->all_xml;
-        reading->marked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        reading->marked = marks_new();
         reading->all_xml = false;
         take_list(reading, domain, marked, all_xml);
         reading_next_batch(reading);
@@ -323,6 +339,7 @@ static void reading_begin(Reading *reading) {
 
 void mirror_touch(Mirror *mirror, const char *uuid, const char *snapshot, MirrorTouch touch) {
         Reading *reading = g_hash_table_lookup(mirror->readings, uuid);
+        GHashTable *held = g_hash_table_lookup(mirror->held, uuid);
         bool idle = !reading;
 
         if (!connection_is_up(mirror->connection))
@@ -331,11 +348,8 @@ void mirror_touch(Mirror *mirror, const char *uuid, const char *snapshot, Mirror
                 reading = reading_new(mirror, uuid);
         if (touch & MIRROR_TOUCH_ALL_XML)
                 reading->all_xml = true;
-        if (touch & (MIRROR_TOUCH_SNAPSHOT | MIRROR_TOUCH_DELETED)) {
-                unsigned before = GPOINTER_TO_UINT(g_hash_table_lookup(reading->marked, snapshot));
-
-                g_hash_table_insert(reading->marked, g_strdup(snapshot), GUINT_TO_POINTER(before | touch));
-        }
+        if (touch & (MIRROR_TOUCH_SNAPSHOT | MIRROR_TOUCH_DELETED))
+                mark(held ? held : reading->marked, snapshot, touch);
         if (idle)
                 reading_begin(reading);
         else
@@ -355,6 +369,24 @@ void mirror_read(Mirror *mirror, const char *uuid, MirrorTouch touch, MirrorDone
         mirror_touch(mirror, uuid, NULL, touch & MIRROR_TOUCH_ALL_XML);
         reading = g_hash_table_lookup(mirror->readings, uuid);
         g_array_append_val(idle ? reading->waiters : reading->later, waiter);
+}
+
+void mirror_hold(Mirror *mirror, const char *uuid) {
+        if (!g_hash_table_contains(mirror->held, uuid))
+                g_hash_table_insert(mirror->held, g_strdup(uuid), marks_new());
+}
+
+void mirror_release(Mirror *mirror, const char *uuid) {
+        g_autoptr(GHashTable) marked = NULL;
+        g_autofree char *key = NULL;
+        GHashTableIter iter;
+        void *name, *touch;
+
+        if (!g_hash_table_steal_extended(mirror->held, uuid, (void **) &key, (void **) &marked))
+                return;
+        g_hash_table_iter_init(&iter, marked);
+        while (g_hash_table_iter_next(&iter, &name, &touch))
+                mirror_touch(mirror, uuid, name, GPOINTER_TO_UINT(touch));
 }
 
 /* ---- everything ---- */
@@ -568,6 +600,8 @@ Mirror *mirror_new(sd_event *event, Pool *pool, World *world, Connection *connec
         mirror->listener = listener;
         mirror->userdata = userdata;
         mirror->readings = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, reading_free);
+        mirror->held =
+                g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
         return mirror;
 }
 
@@ -577,6 +611,7 @@ Mirror *mirror_free(Mirror *mirror) {
         watch_free(mirror->watch);
         sd_event_source_disable_unref(mirror->poll);
         g_hash_table_unref(mirror->readings);
+        g_hash_table_unref(mirror->held);
         g_clear_pointer(&mirror->prints, g_hash_table_unref);
         sd_event_unref(mirror->event);
         g_free(mirror);

@@ -47,5 +47,9 @@ void mirror_touch(Mirror *mirror, const char *uuid, const char *snapshot, Mirror
 void mirror_read(Mirror *mirror, const char *uuid, MirrorTouch touch, MirrorDone done, void *userdata);
 /* Read everything again. */
 void mirror_refresh(Mirror *mirror, MirrorDone done, void *userdata);
+/* While a job changes a domain's snapshots: leave the tree as it is until the job is through, so that what
+ * it did is seen as one.  The domain's own properties are still read.  Calls do not nest. */
+void mirror_hold(Mirror *mirror, const char *uuid);
+void mirror_release(Mirror *mirror, const char *uuid);
 /* Whether libvirt's folders are watched, so that nothing needs to be polled for. */
 bool mirror_is_watching(const Mirror *mirror);
