@@ -53,7 +53,15 @@ char *vs_domain_path(const char *domain_name) {
 
 char *vs_snapshot_path(
         const char *domain_path, const char *parent_path, unsigned level, const char *snapshot_name) {
-        return path_join(level % VS_PATH_LEVELS == 0 ? domain_path : parent_path, snapshot_name);
+        char *path = NULL;
+
+        if (level % VS_PATH_LEVELS != 0)
+                path = path_join(parent_path, snapshot_name);
+        if (!path || !sd_bus_object_path_is_valid(path)) {
+                free(path);
+                path = path_join(domain_path, snapshot_name);
+        }
+        return path;
 }
 
 char *vs_job_path(uint64_t id) {

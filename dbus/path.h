@@ -16,7 +16,8 @@
 char *vs_domain_path(const char *domain_name);
 
 /* level: 0 for a root snapshot, its parent's level + 1 for any other.  parent_path is not looked at where
- * the path starts again under the domain. */
+ * the path starts again under the domain; it also does where it would be longer than sd-bus takes, which
+ * only names of hundreds of bytes can bring about. */
 char *vs_snapshot_path(
         const char *domain_path, const char *parent_path, unsigned level, const char *snapshot_name);
 

@@ -301,6 +301,23 @@ static void test_deepest(void) {
         check_snapshot(path, name, name);
 }
 
+/* Longer names than that: the path starts again early rather than grow beyond what can be sent. */
+static void test_too_long(void) {
+        g_autofree char *name = g_strnfill(4096, '\n'), *domain = vs_domain_path("web1"), *path = NULL;
+        unsigned n_restarts = 0;
+
+        for (unsigned level = 0; level < VS_PATH_LEVELS; level++) {
+                char *next = vs_snapshot_path(domain, path, level, name);
+
+                g_assert_true(sd_bus_object_path_is_valid(next));
+                check_snapshot(next, "web1", name);
+                n_restarts += path && strlen(next) < strlen(path);
+                g_free(path);
+                path = next;
+        }
+        g_assert_cmpuint(n_restarts, ==, VS_PATH_LEVELS / 5);
+}
+
 static char *random_name(void) {
         int n = g_test_rand_int_range(0, 64);
         char *name = g_malloc((size_t) n + 1);
@@ -370,6 +387,7 @@ int main(int argc, char *argv[]) {
         g_test_add_func("/path/many-levels", test_many_levels);
         g_test_add_func("/path/levels", test_levels);
         g_test_add_func("/path/deepest", test_deepest);
+        g_test_add_func("/path/too-long", test_too_long);
         g_test_add_func("/path/round-trip", test_round_trip);
         g_test_add_func("/path/random-paths", test_random_paths);
         return g_test_run();
