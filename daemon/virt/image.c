@@ -22,6 +22,13 @@ static void close_fd(int *fd) {
                 close(*fd);
 }
 
+static int take_fd(int *fd) {
+        int taken = *fd;
+
+        *fd = -1;
+        return taken;
+}
+
 #define _cleanup_close_ __attribute__((cleanup(close_fd)))
 
 ImageInfo *image_info_free(ImageInfo *info) {
@@ -69,8 +76,7 @@ static bool open_image(const char *path, int *ret_fd, struct stat *ret_status, G
                 return unreadable(path, errno, error);
         if (!is_image_type(ret_status->st_mode))
                 return not_an_image(path, error);
-        *ret_fd = fd;
-        fd = -1;
+        *ret_fd = take_fd(&fd);
         return true;
 }
 
@@ -172,7 +178,7 @@ static bool read_format(int fd, const char *format, uint64_t size, ImageInfo *in
 bool image_read(const char *path, const char *format, ImageInfo **ret, GError **error) {
         g_autoptr(ImageInfo) info = NULL;
         _cleanup_close_ int fd = -1;
-        struct stat status;
+        struct stat status = {};
         uint64_t size;
 
         if (!open_image(path, &fd, &status, error))

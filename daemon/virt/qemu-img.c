@@ -13,7 +13,7 @@
 
 #include "daemon/base/error.h"
 
-#define TIME_LIMIT_USEC (30 * G_USEC_PER_SEC)
+#define TIME_LIMIT_USEC ((gint64) 30 * G_USEC_PER_SEC)
 #define CPU_LIMIT_SEC 30
 #define MEMORY_LIMIT (UINT64_C(1) << 30)
 #define OUTPUT_LIMIT (UINT64_C(4) << 20)

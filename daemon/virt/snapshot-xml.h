@@ -15,8 +15,8 @@
 
 #define SNAPSHOT_NAME_MAX 128U /* bytes, of a new name */
 #define SNAPSHOT_DISKS_MAX 1000U
-#define SNAPSHOT_XML_MAX (4U * 1024U * 1024U) /* bytes, of a text that a caller sends */
-#define SNAPSHOT_DESCRIPTION_MAX (64U * 1024U) /* bytes, of one that a caller sends */
+#define SNAPSHOT_XML_MAX 4194304U /* bytes (4 MiB), of a text that a caller sends */
+#define SNAPSHOT_DESCRIPTION_MAX 65536U /* bytes (64 KiB), of one that a caller sends */
 
 /* Parse what virDomainSnapshotGetXMLDesc() returned; the record is the caller's.  NULL with InvalidXML. */
 SnapshotRecord *snapshot_xml_parse(const char *xml, GError **error);

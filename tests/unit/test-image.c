@@ -10,6 +10,8 @@
 #include "daemon/base/error.h"
 #include "daemon/virt/image.h"
 
+#define MIB UINT64_C(1048576)
+
 /* A folder of its own for every test. */
 typedef struct Folder {
         char *path;
@@ -93,7 +95,7 @@ static void test_qcow2(Folder *folder, gconstpointer data) {
         plain = read_image(folder, "a.qcow2", NULL);
         g_assert_cmpstr(plain->format, ==, "qcow2");
         g_assert_cmpstr(plain->path, ==, path);
-        g_assert_cmpuint(plain->virtual_size, ==, 3 * 1024 * 1024);
+        g_assert_cmpuint(plain->virtual_size, ==, 3 * MIB);
         g_assert_cmpuint(plain->allocated, ==, (uint64_t) status.st_blocks * 512);
         g_assert_cmpuint(plain->internal_snapshots, ==, 2);
         g_assert_true(plain->dev == status.st_dev && plain->ino == status.st_ino);
@@ -176,7 +178,7 @@ static void test_other_format(Folder *folder, gconstpointer data) {
         run(folder, "qemu-img create -q -f qed -b a.vmdk -F vmdk a.qed");
         info = read_image(folder, "a.vmdk", "vmdk");
         g_assert_cmpstr(info->format, ==, "vmdk");
-        g_assert_cmpuint(info->virtual_size, ==, 2 * 1024 * 1024);
+        g_assert_cmpuint(info->virtual_size, ==, 2 * MIB);
         qed = read_image(folder, "a.qed", "qed");
         g_assert_cmpstr(qed->backing, ==, info->path);
         g_assert_null(qed->backing_format); /* QED has no place for it */
@@ -373,7 +375,7 @@ static void test_scan(Folder *folder, gconstpointer data) {
                 g_assert_true(
                         g_str_has_suffix(info->path, "/a.qcow2") || g_str_has_suffix(info->path, "/b"));
                 g_assert_true(g_str_has_suffix(info->path, "/b") == (info->backing != NULL));
-                g_assert_cmpuint(info->virtual_size, ==, 1024 * 1024);
+                g_assert_cmpuint(info->virtual_size, ==, MIB);
         }
         g_clear_pointer(&found, g_ptr_array_unref);
         g_assert_false(image_scan_folder(gone, &found, NULL, &error));

@@ -17,20 +17,20 @@ static void test_words(void) {
 
 static void test_location(void) {
         static const struct {
+                const char *location;
                 DiskMode first, second;
                 MemoryMode memory;
-                const char *location;
                 bool external;
         } rows[] = {
-                { DISK_MODE_NO, DISK_MODE_NO, MEMORY_NONE, "none", false },
-                { DISK_MODE_DEFAULT, DISK_MODE_MANUAL, MEMORY_NONE, "none", false },
-                { DISK_MODE_INTERNAL, DISK_MODE_NO, MEMORY_NONE, "internal", false },
-                { DISK_MODE_INTERNAL, DISK_MODE_INTERNAL, MEMORY_INTERNAL, "internal", false },
-                { DISK_MODE_NO, DISK_MODE_NO, MEMORY_INTERNAL, "internal", false },
-                { DISK_MODE_NO, DISK_MODE_EXTERNAL, MEMORY_NONE, "external", true },
-                { DISK_MODE_NO, DISK_MODE_NO, MEMORY_EXTERNAL, "external", true },
-                { DISK_MODE_INTERNAL, DISK_MODE_EXTERNAL, MEMORY_NONE, "mixed", true },
-                { DISK_MODE_EXTERNAL, DISK_MODE_EXTERNAL, MEMORY_INTERNAL, "mixed", true },
+                { "none", DISK_MODE_NO, DISK_MODE_NO, MEMORY_NONE, false },
+                { "none", DISK_MODE_DEFAULT, DISK_MODE_MANUAL, MEMORY_NONE, false },
+                { "internal", DISK_MODE_INTERNAL, DISK_MODE_NO, MEMORY_NONE, false },
+                { "internal", DISK_MODE_INTERNAL, DISK_MODE_INTERNAL, MEMORY_INTERNAL, false },
+                { "internal", DISK_MODE_NO, DISK_MODE_NO, MEMORY_INTERNAL, false },
+                { "external", DISK_MODE_NO, DISK_MODE_EXTERNAL, MEMORY_NONE, true },
+                { "external", DISK_MODE_NO, DISK_MODE_NO, MEMORY_EXTERNAL, true },
+                { "mixed", DISK_MODE_INTERNAL, DISK_MODE_EXTERNAL, MEMORY_NONE, true },
+                { "mixed", DISK_MODE_EXTERNAL, DISK_MODE_EXTERNAL, MEMORY_INTERNAL, true },
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
