@@ -161,11 +161,11 @@ static int find_current(Client *client, const char *domain, char **ret_path, cha
 int bus_find_snapshot_or_current(Client *client, const char *command, const char *domain,
         const char *snapshot, bool current, char **ret_path, char **ret_name) {
         if (current && snapshot)
-                options_usage(command, "--current and a name exclude each other");
+                return options_usage(command, "--current and a name exclude each other");
         if (current)
                 return find_current(client, domain, ret_path, ret_name);
         if (!snapshot)
-                options_usage(command, "needs the NAME of a snapshot, or --current");
+                return options_usage(command, "needs the NAME of a snapshot, or --current");
         *ret_name = g_strdup(snapshot);
         return bus_find_snapshot(client, domain, snapshot, ret_path);
 }

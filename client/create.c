@@ -126,23 +126,26 @@ static void disk_spec_destroy(void *spec) {
         disk_spec_free(spec);
 }
 
-/* Read what --memspec and --diskspec say; a mistake there is one of usage. */
-static void parse_specs(const Verb *verb, MemorySpec **ret_memory, GPtrArray **ret_disks) {
+/* Read what --memspec and --diskspec say; a mistake there is one of usage.  A status. */
+static int parse_specs(const Verb *verb, MemorySpec **ret_memory, GPtrArray **ret_disks) {
         g_autofree char *command = verb_command(verb);
-        GPtrArray *disks = g_ptr_array_new_with_free_func(disk_spec_destroy);
+        g_autoptr(GPtrArray) disks = g_ptr_array_new_with_free_func(disk_spec_destroy);
         g_autoptr(GError) error = NULL;
 
         if (arg_memspec) {
                 *ret_memory = memory_spec_parse(arg_memspec, &error);
                 if (error)
-                        options_usage(command, "--memspec: %s", error->message);
+                        return options_usage(command, "--memspec: %s", error->message);
         }
         for (guint i = 0; arg_diskspecs && i < arg_diskspecs->len; i++) {
-                g_ptr_array_add(disks, disk_spec_parse(g_ptr_array_index(arg_diskspecs, i), &error));
-                if (error)
-                        options_usage(command, "--diskspec: %s", error->message);
+                DiskSpec *spec = disk_spec_parse(g_ptr_array_index(arg_diskspecs, i), &error);
+
+                if (!spec)
+                        return options_usage(command, "--diskspec: %s", error->message);
+                g_ptr_array_add(disks, spec);
         }
-        *ret_disks = disks;
+        *ret_disks = g_steal_pointer(&disks);
+        return STATUS_DONE;
 }
 
 /* --quiesce=prefer may have had to do without: people must hear of it. */
@@ -184,8 +187,9 @@ static int run_create(Client *client, const Verb *verb, char **args) {
         g_autoptr(GPtrArray) disks = NULL;
         int r;
 
-        parse_specs(verb, &memory, &disks);
-        r = bus_find_domain(client, args[0], &path);
+        r = parse_specs(verb, &memory, &disks);
+        if (r == STATUS_DONE)
+                r = bus_find_domain(client, args[0], &path);
         if (r != STATUS_DONE)
                 return r;
         r = bus_method(client, path, VS_DOMAIN_INTERFACE, "CreateSnapshot", &m);
@@ -249,7 +253,7 @@ static int run_create_xml(Client *client, const Verb *verb, char **args) {
         int r;
 
         if (arg_current && !arg_redefine)
-                options_usage(command, "--current needs --redefine");
+                return options_usage(command, "--current needs --redefine");
         xml = read_xml(args[1]);
         if (!xml)
                 return STATUS_FAILED;

@@ -44,7 +44,7 @@ static int run_delete(Client *client, const Verb *verb, char **args) {
         int r;
 
         if (arg_children && arg_children_only)
-                options_usage(command, "--children and --children-only exclude each other");
+                return options_usage(command, "--children and --children-only exclude each other");
         r = bus_find_snapshot_or_current(client, command, args[0], args[1], arg_current, &path, &name);
         if (r != STATUS_DONE)
                 return r;

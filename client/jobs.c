@@ -111,7 +111,8 @@ static int run_bandwidth(Client *client, const Verb *verb, char **args) {
         int r;
 
         if (parse_bytes(args[1], &rate) < 0)
-                options_usage(command, "RATE is a number of bytes a second, like 512K, 10M or 1.5GiB/s");
+                return options_usage(
+                        command, "RATE is a number of bytes a second, like 512K, 10M or 1.5GiB/s");
         r = bus_find_job(client, args[0], &id, &path);
         if (r != STATUS_DONE)
                 return r;

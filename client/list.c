@@ -65,7 +65,7 @@ static int append_filters(sd_bus_message *m) {
 }
 
 /* virsh's rules on what goes together. */
-static void check_options(const Verb *verb) {
+static int check_options(const Verb *verb) {
         const struct {
                 bool first, second;
                 const char *names;
@@ -82,9 +82,10 @@ static void check_options(const Verb *verb) {
 
         for (size_t i = 0; i < G_N_ELEMENTS(exclusive); i++)
                 if (exclusive[i].first && exclusive[i].second)
-                        options_usage(command, "%s exclude each other", exclusive[i].names);
+                        return options_usage(command, "%s exclude each other", exclusive[i].names);
         if (arg_descendants && !arg_from && !arg_current)
-                options_usage(command, "--descendants needs --from or --current");
+                return options_usage(command, "--descendants needs --from or --current");
+        return STATUS_DONE;
 }
 
 static void draw_name(void *userdata, const char *prefix, size_t node) {
@@ -143,8 +144,9 @@ static int run_list(Client *client, const Verb *verb, char **args) {
         g_autoptr(Json) rows = NULL;
         int r;
 
-        check_options(verb);
-        r = bus_find_domain(client, args[0], &path);
+        r = check_options(verb);
+        if (r == STATUS_DONE)
+                r = bus_find_domain(client, args[0], &path);
         if (r == STATUS_DONE && arg_current) {
                 r = bus_find_snapshot_or_current(
                         client, command, args[0], NULL, true, &snapshot_path, &current);

@@ -28,7 +28,7 @@ static int run_verb(Client *client, const Verb *verb, char **args) {
         int status;
 
         if (client->user && client->host)
-                options_usage("virtsnapctl", "--user and --host exclude each other");
+                return options_usage("virtsnapctl", "--user and --host exclude each other");
         if (client->quiet)
                 say_quietly();
         client->color = wants_color();
@@ -68,7 +68,7 @@ static int run(Client *client, int argc, char **argv) {
         const Verb *verb = verb_find(program_args[0]);
 
         if (!verb)
-                options_usage("virtsnapctl", "there is no verb '%s'", program_args[0]);
+                return options_usage("virtsnapctl", "there is no verb '%s'", program_args[0]);
         command_name = verb_command(verb);
         const Command command = {
                 .name = command_name,

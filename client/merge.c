@@ -118,13 +118,14 @@ static int merge(Client *client, const Verb *verb, const char *path, const char 
         }
 }
 
-static void check_options(const Verb *verb) {
+static int check_options(const Verb *verb) {
         g_autofree char *command = verb_command(verb);
 
         if (arg_pivot + arg_no_pivot + arg_keep_overlay > 1)
-                options_usage(command, "only one of --pivot, --no-pivot and --keep-overlay can be");
+                return options_usage(command, "only one of --pivot, --no-pivot and --keep-overlay can be");
         if (arg_base && arg_shallow)
-                options_usage(command, "--base and --shallow exclude each other");
+                return options_usage(command, "--base and --shallow exclude each other");
+        return STATUS_DONE;
 }
 
 static int run_merge(Client *client, const Verb *verb, char **args) {
@@ -133,10 +134,10 @@ static int run_merge(Client *client, const Verb *verb, char **args) {
         g_autofree char *what = g_strdup_printf("merge disk '%s' of '%s'", disk, domain);
         g_autofree char *done = g_strdup_printf("Disk '%s' of '%s' merged", disk, domain);
         const JobText text = { .label = label, .what = what, .done = done, .hold = arg_no_pivot };
-        int r;
+        int r = check_options(verb);
 
-        check_options(verb);
-        r = bus_find_domain(client, args[0], &path);
+        if (r == STATUS_DONE)
+                r = bus_find_domain(client, args[0], &path);
         return r == STATUS_DONE ? merge(client, verb, path, args[1], &text) : r;
 }
 

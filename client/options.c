@@ -189,7 +189,7 @@ int options_parse(const Command *command, int argc, char **argv, char ***ret_arg
         return parse.used - 1;
 }
 
-void options_usage(const char *command, const char *format, ...) {
+int options_usage(const char *command, const char *format, ...) {
         g_autofree char *text = NULL, *escaped = NULL;
         va_list ap;
 
@@ -198,5 +198,5 @@ void options_usage(const char *command, const char *format, ...) {
         va_end(ap);
         escaped = text_escape(text);
         fprintf(stderr, "%s: %s\nTry `%s --help' for more information.\n", command, escaped, command);
-        exit(STATUS_USAGE);
+        return STATUS_USAGE;
 }

@@ -42,6 +42,5 @@ typedef struct Command {
  * Returns how many elements of argv are used up.  Help, version and wrong usage end the process. */
 int options_parse(const Command *command, int argc, char **argv, char ***ret_args);
 
-/* Leave with status 2 and where to find help, after an error that only the verb can see. */
-_Noreturn void options_usage(const char *command, const char *format, ...)
-        __attribute__((format(printf, 2, 3)));
+/* Say what is wrong and where to find help, for an error that only the verb can see.  Returns the status. */
+int options_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -42,7 +42,7 @@ static int run_revert(Client *client, const Verb *verb, char **args) {
         int r;
 
         if (arg_running && arg_paused)
-                options_usage(command, "--running and --paused exclude each other");
+                return options_usage(command, "--running and --paused exclude each other");
         r = bus_find_snapshot_or_current(client, command, args[0], args[1], arg_current, &path, &name);
         if (r != STATUS_DONE)
                 return r;
