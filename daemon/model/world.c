@@ -146,8 +146,11 @@ static void tree_moved(Domain *domain, Snapshot *top) {
                 char *old = s->path;
 
                 place(s);
-                if (strcmp(old, s->path) != 0)
+                if (strcmp(old, s->path) != 0) {
                         TELL(world, snapshot_moved, s, old);
+                        if (s == domain->current)
+                                TELL(world, domain_changed, domain, DOMAIN_CHANGED_CURRENT);
+                }
                 free(old);
         }
 }
