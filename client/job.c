@@ -360,6 +360,8 @@ int job_follow(Job *job) {
         case OUTCOME_HELD:
                 return report_left(job->client, end, "is ready and waits. To end it", "finish");
         case OUTCOME_ENDED:
+                if (job->text->left_to_caller && g_str_equal(end->error_name, job->text->left_to_caller))
+                        return STATUS_LEFT_TO_CALLER;
                 return report_end(job->client, end, job->text, job_snapshot(job));
         default:
                 return fail_named(end->error_name, end->error_message, job->text->what);
@@ -378,4 +380,8 @@ int job_run(Client *client, sd_bus_message *m, const JobText *text) {
 
 const char *job_snapshot(const Job *job) {
         return json_str(job->properties, "snapshot");
+}
+
+const char *job_error_message(const Job *job) {
+        return job->end.error_message ? job->end.error_message : "";
 }

@@ -21,6 +21,7 @@ typedef struct JobText {
                 *cancelled; /* the same when it was cancelled; then that is what was wanted, done is not */
         bool print_snapshot; /* the name of the snapshot is what the user asked for */
         bool hold; /* stop at READY: the job waits there for `finish` */
+        const char *left_to_caller; /* a job that fails with this error is not told of, or NULL */
 } JobText; /* all strings escaped */
 
 /* 0 or a negative errno. */
@@ -35,8 +36,11 @@ int job_start(Job *job, sd_bus_message *m, sd_bus_error *error);
 /* Follow a job that exists. */
 void job_attach(Job *job, uint64_t id, const char *path);
 
-/* Follow it to its end, unless --no-wait, and tell.  A status. */
+/* Follow it to its end, unless --no-wait, and tell.  A status, or STATUS_LEFT_TO_CALLER. */
 int job_follow(Job *job);
+
+/* What it failed with, or "". */
+const char *job_error_message(const Job *job);
 
 /* All of it for a verb that has nothing else to do.  A status. */
 int job_run(Client *client, sd_bus_message *m, const JobText *text);

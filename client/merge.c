@@ -84,38 +84,47 @@ static int make_call(
         return 0;
 }
 
-/* Show what would be lost, and ask whether it may be. */
-static bool may_lose_data(const sd_bus_error *error) {
-        g_autofree char *message = text_escape(error->message ? error->message : "");
+/* Send the call once and see it through.  Where snapshots would be lost and somebody can be asked about it,
+ * STATUS_LEFT_TO_CALLER with ret_question set: the daemon may know that at once, or when the job begins. */
+static int merge_once(Client *client, const Verb *verb, const char *path, const char *disk, JobText *text,
+        char **ret_question) {
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+        g_autoptr(sd_bus_message) m = NULL;
+        g_autoptr(Job) job = NULL;
+        int status, r;
 
-        fprintf(stderr, "%s\n", message);
-        return ask("Delete these snapshots with it?");
+        text->left_to_caller = can_ask() && !arg_force ? VS_ERROR_WOULD_LOSE_DATA : NULL;
+        r = make_call(client, verb, path, disk, &m);
+        if (r >= 0)
+                r = job_new(client, text, &job);
+        if (r >= 0)
+                r = job_start(job, m, &error);
+        if (r < 0 && text->left_to_caller && sd_bus_error_has_name(&error, text->left_to_caller)) {
+                *ret_question = text_escape(error.message ? error.message : "");
+                return STATUS_LEFT_TO_CALLER;
+        }
+        if (r < 0)
+                return fail_bus(&error, r, text->what);
+        status = job_follow(job);
+        if (status == STATUS_LEFT_TO_CALLER)
+                *ret_question = text_escape(job_error_message(job));
+        return status;
 }
 
-/* Send the call, and once more with "force" if losing snapshots is refused and then allowed. */
-static int merge(Client *client, const Verb *verb, const char *path, const char *disk, const JobText *text) {
-        for (;;) {
-                g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
-                g_autoptr(sd_bus_message) m = NULL;
-                g_autoptr(Job) job = NULL;
-                int r = make_call(client, verb, path, disk, &m);
+/* Once more with "force" when losing snapshots is first refused, then allowed. */
+static int merge(Client *client, const Verb *verb, const char *path, const char *disk, JobText *text) {
+        g_autofree char *question = NULL;
+        int status = merge_once(client, verb, path, disk, text, &question);
 
-                if (r >= 0)
-                        r = job_new(client, text, &job);
-                if (r >= 0)
-                        r = job_start(job, m, &error);
-                if (r >= 0)
-                        return job_follow(job);
-                if (!sd_bus_error_has_name(&error, VS_ERROR_WOULD_LOSE_DATA) || arg_force || !can_ask())
-                        return fail_bus(&error, r, text->what);
-                /* At the question Ctrl-C ends the program, as it does elsewhere. */
-                job = job_free(job);
-                if (!may_lose_data(&error)) {
-                        say("Nothing was changed.");
-                        return STATUS_FAILED;
-                }
-                arg_force = true;
+        if (status != STATUS_LEFT_TO_CALLER)
+                return status;
+        fprintf(stderr, "%s\n", question);
+        if (!ask("Delete these snapshots with it?")) {
+                say("Nothing was changed.");
+                return STATUS_FAILED;
         }
+        arg_force = true;
+        return merge_once(client, verb, path, disk, text, &question);
 }
 
 static int check_options(const Verb *verb) {
@@ -133,7 +142,7 @@ static int run_merge(Client *client, const Verb *verb, char **args) {
         g_autofree char *label = g_strdup_printf("%s %s", domain, disk);
         g_autofree char *what = g_strdup_printf("merge disk '%s' of '%s'", disk, domain);
         g_autofree char *done = g_strdup_printf("Disk '%s' of '%s' merged", disk, domain);
-        const JobText text = { .label = label, .what = what, .done = done, .hold = arg_no_pivot };
+        JobText text = { .label = label, .what = what, .done = done, .hold = arg_no_pivot };
         int r = check_options(verb);
 
         if (r == STATUS_DONE)

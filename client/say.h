@@ -18,6 +18,8 @@ enum {
         STATUS_NOT_FOUND = 3, /* no such domain, snapshot, disk, job or policy */
         STATUS_NOT_ALLOWED = 4,
         STATUS_INTERRUPTED = 130, /* left by Ctrl-C; the job goes on */
+
+        STATUS_LEFT_TO_CALLER = -1, /* of job_follow() alone, never the program's */
 };
 
 /* With -q: say() says nothing. */

@@ -52,6 +52,8 @@ follows() {
         GetAllMatchRules | grep -q "interface='org.virtsnap1.Manager',member='JobRemoved'"
 }
 
+job_state() { [ "$(vs_prop job/7 Job State)" = "$1" ]; }
+
 bus_start
 
 it says nothing before the end, and no more than that in the end
@@ -172,6 +174,22 @@ wait_for 10 on_screen '[y/N]'
 type_in 'y\n'
 wait_for 10 vs_call '' Manager GetJob 'uint64 7'
 wait_for 10 follows
+fake End sss 'done' '' ''
+ends 0
+
+it asks the same when it only turns out once the job has begun
+fake_restart
+begin_on_terminal commit web1 vda
+wait_for 10 follows
+fake Set ssd running checking 0
+wait_for 10 on_screen checking
+fake End sss failed org.virtsnap1.Error.WouldLoseData "'base' would be lost"
+wait_for 10 on_screen '[y/N]'
+on_screen "'base' would be lost"
+type_in 'y\n'
+wait_for 10 job_state queued
+fake Set ssd running again 0
+wait_for 10 on_screen again
 fake End sss 'done' '' ''
 ends 0
 

@@ -99,6 +99,8 @@ static int on_block_commit(sd_bus_message *m, void *userdata, sd_bus_error *erro
         if (strcmp(disk, "vdd") == 0)
                 return 1;
         fake->has_job = true;
+        fake->ended = false;
+        set(&fake->state, "queued");
         return sd_bus_reply_method_return(m, "to", JOB_ID, JOB_PATH);
 }
 
