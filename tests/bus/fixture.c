@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +34,7 @@ static const char user_bus[] = "<busconfig>"
                                "  <limit name=\"max_incoming_bytes\">1000000000</limit>"
                                "  <limit name=\"max_outgoing_bytes\">1000000000</limit>"
                                "  <limit name=\"max_message_size\">1000000000</limit>"
+                               "  <limit name=\"max_replies_per_connection\">50000</limit>"
                                "  <limit name=\"reply_timeout\">600000</limit>"
                                "</busconfig>";
 
@@ -93,10 +96,16 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
         return remove(path);
 }
 
-static bool bus_is_there(const Fixture *fixture) {
-        g_autofree char *socket = g_build_filename(fixture->dir, "bus", NULL);
+/* The file is there a moment before somebody listens. */
+static bool bus_listens(const Fixture *fixture) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
 
-        return access(socket, F_OK) == 0;
+        g_assert_cmpint(fd, >=, 0);
+        g_snprintf(address.sun_path, sizeof address.sun_path, "%s/bus", fixture->dir);
+        r = connect(fd, (const struct sockaddr *) &address, sizeof address);
+        close(fd);
+        return r == 0;
 }
 
 GDBusConnection *fixture_connect(const Fixture *fixture) {
@@ -120,7 +129,7 @@ static void start_bus(Fixture *fixture, const char *config) {
         g_file_set_contents(file, text, -1, &error);
         g_assert_no_error(error);
         fixture->bus_pid = spawn(fixture, argv);
-        WAIT_FOR(bus_is_there(fixture));
+        WAIT_FOR(bus_listens(fixture));
         fixture->connection = fixture_connect(fixture);
 }
 
@@ -283,38 +292,80 @@ void spin(void) {
 }
 
 static void write_snapshot(
-        GString *xml, const char *domain_xml, unsigned i, unsigned branches, bool current) {
-        g_string_append_printf(xml, "<test:domainsnapshot><name>s%u</name>", i);
-        if (i > 0)
-                g_string_append_printf(xml, "<parent><name>s%u</name></parent>", (i - 1) / branches);
+        GString *xml, const char *domain, const char *name, const char *parent, unsigned i, bool current) {
+        g_autofree char *safe = g_markup_escape_text(name, -1);
+
+        g_string_append_printf(xml, "<test:domainsnapshot><name>%s</name>", safe);
+        if (parent) {
+                g_autofree char *safe_parent = g_markup_escape_text(parent, -1);
+
+                g_string_append_printf(xml, "<parent><name>%s</name></parent>", safe_parent);
+        }
         g_string_append_printf(xml,
-                "<state>shutoff</state><creationTime>%u</creationTime>%s<active>%d</active></"
-                "test:domainsnapshot>\n",
-                1000000000 + i, domain_xml, current);
+                "<state>shutoff</state><creationTime>%u</creationTime><domain type='test'>%s</domain>"
+                "<active>%d</active></test:domainsnapshot>\n",
+                1000000000 + i, domain, current);
 }
 
-char *fixture_write_node(const char *dir, unsigned n_domains, unsigned n_snapshots, unsigned branches) {
-        g_autoptr(GString) xml = g_string_new("<node>\n");
+/* Returns what the definition in each snapshot begins with. */
+static char *open_domain(GString *xml, unsigned d) {
+        char *body = g_strdup_printf(
+                "<name>d%u</name><uuid>00000000-0000-4000-8000-%012u</uuid><memory>8192</memory>"
+                "<os><type>hvm</type></os>",
+                d, d);
+
+        g_string_append_printf(xml,
+                "<domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>%s"
+                "<test:runstate>5</test:runstate>\n",
+                body);
+        return body;
+}
+
+static char *write_file(const char *dir, GString *xml) {
         char *file = g_build_filename(dir, "node.xml", NULL);
         g_autoptr(GError) error = NULL;
 
-        for (unsigned d = 0; d < n_domains; d++) {
-                g_autofree char *body = g_strdup_printf(
-                        "<name>d%u</name><uuid>00000000-0000-4000-8000-%012u</uuid><memory>8192</memory>"
-                        "<os><type>hvm</type></os>",
-                        d, d);
-                g_autofree char *domain = g_strdup_printf("<domain type='test'>%s</domain>", body);
-
-                g_string_append_printf(xml,
-                        "<domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>%s"
-                        "<test:runstate>5</test:runstate>\n",
-                        body);
-                for (unsigned s = 0; s < n_snapshots; s++)
-                        write_snapshot(xml, domain, s, branches, s + 1 == n_snapshots);
-                g_string_append(xml, "</domain>\n");
-        }
         g_string_append(xml, "</node>\n");
         g_file_set_contents(file, xml->str, (gssize) xml->len, &error);
         g_assert_no_error(error);
         return file;
+}
+
+static void use_file(Fixture *fixture, GString *xml) {
+        g_autofree char *file = write_file(fixture->dir, xml);
+
+        g_free(fixture->uri);
+        fixture->uri = g_strconcat("test://", file, NULL);
+        fixture_start_daemon(fixture);
+}
+
+Fixture *fixture_new_bulk(unsigned n_domains, unsigned n_snapshots, unsigned branches) {
+        Fixture *fixture = fixture_new_bus("", NULL);
+        g_autoptr(GString) xml = g_string_new("<node>\n");
+
+        for (unsigned d = 0; d < n_domains; d++) {
+                g_autofree char *domain = open_domain(xml, d);
+
+                for (unsigned s = 0; s < n_snapshots; s++) {
+                        g_autofree char *name = g_strdup_printf("s%u", s);
+                        g_autofree char *parent = s > 0 ? g_strdup_printf("s%u", (s - 1) / branches) : NULL;
+
+                        write_snapshot(xml, domain, name, parent, s, s + 1 == n_snapshots);
+                }
+                g_string_append(xml, "</domain>\n");
+        }
+        use_file(fixture, xml);
+        return fixture;
+}
+
+Fixture *fixture_new_named(const char *const *names) {
+        Fixture *fixture = fixture_new_bus("", NULL);
+        g_autoptr(GString) xml = g_string_new("<node>\n");
+        g_autofree char *domain = open_domain(xml, 0);
+
+        for (unsigned i = 0; names[i]; i++)
+                write_snapshot(xml, domain, names[i], i > 0 ? names[i - 1] : NULL, i, !names[i + 1]);
+        g_string_append(xml, "</domain>\n");
+        use_file(fixture, xml);
+        return fixture;
 }

@@ -23,6 +23,12 @@ typedef struct Fixture {
 
 /* Bus and daemon, ready to be called. */
 Fixture *fixture_new(const char *uri);
+/* The same with n_domains shut-off domains d0, d1, … of n_snapshots each: s0 is the root, sN the child of
+ * s((N - 1) / branches); branches 1 makes a chain. */
+Fixture *fixture_new_bulk(unsigned n_domains, unsigned n_snapshots, unsigned branches);
+/* The same with one domain d0 and snapshots of these names (NULL at the end), each the child of the one
+ * before: names that others gave. */
+Fixture *fixture_new_named(const char *const *names);
 /* A bus with this configuration (text of a busconfig file, NULL for a plain user's bus); no daemon yet. */
 Fixture *fixture_new_bus(const char *uri, const char *bus_config);
 /* The daemon must have been alive until now and must leave cleanly. */
@@ -49,10 +55,6 @@ GSubprocess *follow(const Fixture *fixture);
 void follow_check(GSubprocess *process);
 /* Once more, and nothing may ever have been wrong.  Takes the process over. */
 void follow_end(GSubprocess *process);
-
-/* Where a test driver's configuration lies that has n_domains shut-off domains d0, d1, … with n_snapshots
- * each: s0 is the root of all, sN the child of s((N - 1) / branches).  branches 1 makes a chain. */
-char *fixture_write_node(const char *dir, unsigned n_domains, unsigned n_snapshots, unsigned branches);
 
 /*
  * Calls.  member is "Domain.CreateSnapshot"; a floating args is consumed, NULL is none.  Each spins the

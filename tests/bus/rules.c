@@ -294,6 +294,7 @@ static void on_job_removed(Rules *rules, const char *sender_path, GVariant *body
         const char *path, *domain, *result, *snapshot, *error;
         const Object *job;
         char *identity;
+        bool named;
 
         g_variant_get(body, "(t&o&o&s@a{sv})", NULL, &path, &domain, &result, &details);
         job = find(rules, path);
@@ -310,7 +311,8 @@ static void on_job_removed(Rules *rules, const char *sender_path, GVariant *body
         if (strcmp(domain, text_of(job, "Domain")) != 0)
                 breach(rules, "JobRemoved of %s says %s, its domain %s", path, domain,
                         text_of(job, "Domain"));
-        if (g_variant_lookup(details, "error-name", "&s", &error) != (strcmp(result, "failed") == 0))
+        named = g_variant_lookup(details, "error-name", "&s", &error);
+        if (named ? strcmp(result, "done") == 0 : strcmp(result, "failed") == 0)
                 breach(rules, "JobRemoved of %s: %s, and error-name does not go with it", path, result);
         if (strcmp(text_of(job, "Operation"), "create") != 0 || strcmp(result, "done") != 0)
                 return;

@@ -18,18 +18,8 @@ static void on_reply(GObject *source, GAsyncResult *result, void *userdata) {
         *done = true;
 }
 
-static Fixture *make(void) {
-        Fixture *fixture = fixture_new_bus("", NULL);
-        g_autofree char *file = fixture_write_node(fixture->dir, DOMAINS, SNAPSHOTS, 3);
-
-        g_free(fixture->uri);
-        fixture->uri = g_strconcat("test://", file, NULL);
-        fixture_start_daemon(fixture);
-        return fixture;
-}
-
 static void test_all_there(void) {
-        g_autoptr(Fixture) fixture = make();
+        g_autoptr(Fixture) fixture = fixture_new_bulk(DOMAINS, SNAPSHOTS, 3);
         GDBusConnection *bus = fixture->connection;
         g_autoptr(GVariant) reply =
                 must(bus, VS_ROOT_PATH, "org.freedesktop.DBus.ObjectManager.GetManagedObjects", NULL);
@@ -46,7 +36,7 @@ static void test_all_there(void) {
 }
 
 static void test_refresh(void) {
-        g_autoptr(Fixture) fixture = make();
+        g_autoptr(Fixture) fixture = fixture_new_bulk(DOMAINS, SNAPSHOTS, 3);
         GDBusConnection *bus = fixture->connection, *other = fixture_connect(fixture);
         GSubprocess *follower = follow(fixture);
         bool refreshed = false;
@@ -73,7 +63,7 @@ static void test_refresh(void) {
 
 /* Many changes at once in many domains: all is told, and in order. */
 static void test_churn(void) {
-        g_autoptr(Fixture) fixture = make();
+        g_autoptr(Fixture) fixture = fixture_new_bulk(DOMAINS, SNAPSHOTS, 3);
         GDBusConnection *bus = fixture->connection;
         GSubprocess *follower = follow(fixture);
         bool done[DOMAINS] = {};

@@ -50,7 +50,7 @@ static void test_new_taken(void) {
                 " ",
                 "%n%s%x",
                 "<&\"'>",
-                "</name>",
+                "<name>",
                 "&amp;",
                 "]]>",
                 "$(reboot)",
@@ -102,7 +102,8 @@ static void test_chosen(void) {
 
 /* What others have made is listed, whatever it is called. */
 static void test_foreign(void) {
-        static const char *const names[] = {
+        g_autofree char *longest = g_strnfill(4096, '.');
+        const char *const names[] = {
                 "--all",
                 "-x",
                 "a\nb",
@@ -114,49 +115,56 @@ static void test_foreign(void) {
                 "a_2eb",
                 " ",
                 "a\xc2\x85z",
+                "..",
+                "a/b",
+                "/",
+                ".x",
+                longest,
+                "end",
+                NULL,
         };
-        g_autoptr(Fixture) fixture = fixture_new("test:///default");
+        g_autoptr(Fixture) fixture = fixture_new_named(names);
         GDBusConnection *bus = fixture->connection;
-        g_autofree char *domain = domain_path(bus, "test"), *longest = g_strnfill(4096, '.'), *path = NULL;
-        g_autoptr(GVariant) list = NULL;
+        g_autofree char *domain = domain_path(bus, "d0"), *text = NULL;
+        g_autoptr(GVariant) list = must(bus, domain, "Domain.ListSnapshots", args_options(NULL));
         GSubprocess *follower = follow(fixture);
 
-        for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-                g_autofree char *own = redefine(bus, domain, names[i], i > 0 ? names[i - 1] : NULL);
+        g_assert_cmpuint(n_rows(list), ==, G_N_ELEMENTS(names) - 1);
+        for (size_t i = 0; names[i]; i++) {
+                g_autofree char *own = snapshot_path(bus, domain, names[i]);
                 g_autofree char *name = get_text(bus, own, "Snapshot.Name");
 
                 g_assert_cmpstr(name, ==, names[i]);
+                g_assert_cmpuint(strlen(own), <, PATH_SIZE_MAX);
         }
-        longest[0] = 'x';
-        path = redefine(bus, domain, longest, NULL);
-        list = must(bus, domain, "Domain.ListSnapshots", args_options(NULL));
-        g_assert_cmpuint(n_rows(list), ==, G_N_ELEMENTS(names) + 1);
-        for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        follow_check(follower);
+
+        /* and can be done away with */
+        for (size_t i = 0; names[i]; i++) {
                 g_autofree char *own = snapshot_path(bus, domain, names[i]);
 
                 g_free(job_done(bus, must(bus, own, "Snapshot.Delete", args_options(NULL))));
         }
+        g_assert_cmpuint(get_number(bus, domain, "Domain.SnapshotCount"), ==, 0);
         follow_end(follower);
 }
 
-/* Names so long that below a few levels no path could be sent any more. */
+/* Names so long that below a few levels no path could be sent any more: all is there, at paths that can be.
+ */
 static void test_long_paths(void) {
-        g_autoptr(Fixture) fixture = fixture_new("test:///default");
-        GDBusConnection *bus = fixture->connection;
-        g_autofree char *domain = domain_path(bus, "test"), *parent = NULL;
-        GSubprocess *follower = follow(fixture);
+        g_auto(GStrv) names = g_new0(char *, 21);
+        g_autoptr(Fixture) fixture = NULL;
+        g_autoptr(GVariant) list = NULL;
+        GSubprocess *follower;
 
-        for (unsigned i = 0; i < 12; i++) {
-                char *name = g_strnfill(4096, '.');
-                g_autofree char *path = NULL;
-
-                name[0] = (char) ('a' + i);
-                path = redefine(bus, domain, name, parent);
-                g_assert_cmpuint(strlen(path), <, PATH_SIZE_MAX);
-                g_free(parent);
-                parent = name;
+        for (unsigned i = 0; i < 20; i++) {
+                names[i] = g_strnfill(4096, '.');
+                names[i][0] = (char) ('a' + i);
         }
-        g_assert_cmpuint(get_number(bus, domain, "Domain.SnapshotCount"), ==, 12);
+        fixture = fixture_new_named((const char *const *) names);
+        follower = follow(fixture);
+        list = must(fixture->connection, VS_DOMAIN_PREFIX "/d0", "Domain.ListSnapshots", args_options(NULL));
+        g_assert_cmpuint(n_rows(list), ==, 20);
         follow_end(follower);
 }
 

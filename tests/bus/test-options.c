@@ -81,8 +81,8 @@ static void test_unknown(void) {
 
         for (size_t m = 0; m < G_N_ELEMENTS(methods); m++)
                 for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
-                        g_autofree char *text =
-                                g_strdup_printf("(%s%s,)", methods[m].before_options, bad[i]);
+                        g_autofree char *text = g_strdup_printf("(%s%s%s)", methods[m].before_options,
+                                bad[i], *methods[m].before_options ? "" : ",");
 
                         must_fail(w.fixture->connection, w.paths[methods[m].on], methods[m].member,
                                 parse(text), INVALID_ARGS);

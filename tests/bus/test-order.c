@@ -62,6 +62,8 @@ static GPtrArray *story_words(Story *s) {
 
                         if (n > 0)
                                 g_ptr_array_add(words, g_strdup_printf("reply:%u", n));
+                } else if (!member) {
+                        g_ptr_array_add(words, g_strdup("error"));
                 } else if (g_str_has_prefix(member, "Interfaces")) {
                         g_autoptr(GVariant) object =
                                 g_variant_get_child_value(g_dbus_message_get_body(message), 0);

@@ -19,16 +19,6 @@ static void check_world(GDBusConnection *bus) {
         g_assert_cmpuint(faults->len, ==, 0);
 }
 
-static Fixture *fixture_with_node(unsigned n_domains, unsigned n_snapshots, unsigned branches) {
-        Fixture *fixture = fixture_new_bus("", NULL);
-        g_autofree char *file = fixture_write_node(fixture->dir, n_domains, n_snapshots, branches);
-
-        g_free(fixture->uri);
-        fixture->uri = g_strconcat("test://", file, NULL);
-        fixture_start_daemon(fixture);
-        return fixture;
-}
-
 /* 16 levels, three branches at each. */
 static void test_branches(void) {
         g_autoptr(Fixture) fixture = fixture_new("test:///default");
@@ -63,7 +53,7 @@ static void test_branches(void) {
 
 /* A chain of 200: every 64 levels the path starts again under the domain. */
 static void test_deep(void) {
-        g_autoptr(Fixture) fixture = fixture_with_node(1, 200, 1);
+        g_autoptr(Fixture) fixture = fixture_new_bulk(1, 200, 1);
         GDBusConnection *bus = fixture->connection;
         g_autofree char *domain = domain_path(bus, "d0"), *path = NULL, *seen = NULL;
         GSubprocess *follower = follow(fixture);
@@ -125,7 +115,7 @@ static void walk(GDBusConnection *bus, const char *path, GHashTable *found) {
 }
 
 static void test_walk(void) {
-        g_autoptr(Fixture) fixture = fixture_with_node(2, 100, 2);
+        g_autoptr(Fixture) fixture = fixture_new_bulk(2, 100, 2);
         GDBusConnection *bus = fixture->connection;
         g_autoptr(GVariant) reply =
                 must(bus, VS_ROOT_PATH, "org.freedesktop.DBus.ObjectManager.GetManagedObjects", NULL);
