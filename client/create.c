@@ -203,7 +203,7 @@ static int run_create(Client *client, const Verb *verb, char **args) {
                 r = bus_option_str(m, "description", description);
         if (r >= 0 && memory)
                 r = append_memory(m, memory);
-        if (r >= 0 && disks->len > 0)
+        if (r >= 0 && disks && disks->len > 0)
                 r = append_disks(m, disks);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
