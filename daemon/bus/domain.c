@@ -208,12 +208,80 @@ static int method_get_backing_chain(sd_bus_message *message, void *userdata, sd_
 
 /* ---- jobs ---- */
 
-static int method_create_snapshot(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+/* What is refused shall be an error of the method and not a job that fails: where the answer needs a look at
+ * images or folders, a reader looks before the job is queued.  Behind other jobs of the domain that would
+ * tell nothing. */
+typedef struct Check {
+        char *uuid;
+        uint32_t uid;
+        CreateParams *create; /* one of the two */
+        MergeParams *merge;
+} Check;
+
+static void check_free(void *params) {
+        Check *check = params;
+
+        if (check->create)
+                create_params_free(check->create);
+        merge_params_free(check->merge);
+        g_free(check->uuid);
+        g_free(check);
+}
+
+static bool work_check(virConnectPtr handle, void *params, GError **error) {
+        const Check *check = params;
+
+        return check->create ? create_check_files(check->create, error)
+                             : merge_check(handle, check->uuid, check->merge, error);
+}
+
+/* The domain may be another one by now, or none. */
+static int reply_check(Bus *bus, sd_bus_message *message, void *params) {
+        Check *check = params;
+        Domain *domain = world_find_domain(bus->world, check->uuid);
+        g_autoptr(GError) error = NULL;
+        const Job *job = NULL;
+
+        if (!domain)
+                vs_fail(&error, VS_ERR_NO_SUCH_DOMAIN, "The domain is gone.");
+        else if (check->create)
+                job = create_submit(bus->queue, domain, g_steal_pointer(&check->create), check->uid, &error);
+        else
+                job = merge_submit(bus->queue, domain, g_steal_pointer(&check->merge), check->uid, &error);
+        return job ? bus_reply_job(message, job)
+                   : sd_bus_reply_method_errorf(message, vs_error_name(error), "%s", error->message);
+}
+
+static const BusCall check_call = { work_check, reply_check, check_free };
+
+static int check_first(Bus *bus, sd_bus_message *message, const Domain *domain, CreateParams *create,
+        MergeParams *merge, sd_bus_error *error) {
+        Check *check = g_new0(Check, 1);
+
+        check->uuid = g_strdup(domain->record->uuid);
+        check->uid = access_sender_uid(bus->access, message);
+        check->create = create;
+        check->merge = merge;
+        return bus_call_reader(bus, message, &check_call, check, error);
+}
+
+static int create(sd_bus_message *message, Domain *domain, CreateParams *params, sd_bus_error *error) {
         Bus *bus = bus_of(message);
-        Domain *domain = userdata;
-        CreateParams *params;
         GError *failure = NULL;
         const Job *job;
+
+        if (!create_check(params, domain, &failure)) {
+                create_params_free(params);
+                return bus_fail(error, failure);
+        }
+        if (create_names_files(params))
+                return check_first(bus, message, domain, params, NULL, error);
+        job = create_submit(bus->queue, domain, params, access_sender_uid(bus->access, message), &failure);
+        return job ? bus_reply_job(message, job) : bus_fail(error, failure);
+}
+
+static int method_create_snapshot(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        CreateParams *params;
         const char *name;
         int r;
 
@@ -221,18 +289,11 @@ static int method_create_snapshot(sd_bus_message *message, void *userdata, sd_bu
         if (r < 0)
                 return r;
         r = create_options_read(message, name, &params, error);
-        if (r < 0)
-                return r;
-        job = create_submit(bus->queue, domain, params, access_sender_uid(bus->access, message), &failure);
-        return job ? bus_reply_job(message, job) : bus_fail(error, failure);
+        return r < 0 ? r : create(message, userdata, params, error);
 }
 
 static int method_create_snapshot_xml(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        Bus *bus = bus_of(message);
-        Domain *domain = userdata;
         CreateParams *params;
-        GError *failure = NULL;
-        const Job *job;
         const char *xml;
         int r;
 
@@ -240,10 +301,7 @@ static int method_create_snapshot_xml(sd_bus_message *message, void *userdata, s
         if (r < 0)
                 return r;
         r = create_xml_options_read(message, xml, &params, error);
-        if (r < 0)
-                return r;
-        job = create_submit(bus->queue, domain, params, access_sender_uid(bus->access, message), &failure);
-        return job ? bus_reply_job(message, job) : bus_fail(error, failure);
+        return r < 0 ? r : create(message, userdata, params, error);
 }
 
 static int merge(sd_bus_message *message, Domain *domain, bool pull, sd_bus_error *error) {
@@ -263,6 +321,10 @@ static int merge(sd_bus_message *message, Domain *domain, bool pull, sd_bus_erro
         r = merge_options_read(message, pull, disk, &params, error);
         if (r < 0)
                 return r;
+        if (domain->jobs->len == 0 && merge_possible(domain, NULL)) {
+                merge_gather(params, bus->world);
+                return check_first(bus, message, domain, NULL, params, error);
+        }
         job = merge_submit(bus->queue, domain, params, access_sender_uid(bus->access, message), &failure);
         return job ? bus_reply_job(message, job) : bus_fail(error, failure);
 }

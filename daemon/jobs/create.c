@@ -113,8 +113,11 @@ static bool check_agent(const CreateParams *params, const DomainRecord *domain, 
                 domain->name);
 }
 
-static bool check(const CreateParams *params, const Domain *domain, GError **error) {
+bool create_check(CreateParams *params, const Domain *domain, GError **error) {
         g_autofree char *xml = NULL;
+
+        domain_record_free(params->made->domain);
+        params->made->domain = domain_record_copy(domain->record);
 
         if (!check_options(params, error) || !check_name(params, domain, error) ||
                 !check_disks(params->request, domain->record, error) ||
@@ -127,7 +130,7 @@ static bool check(const CreateParams *params, const Domain *domain, GError **err
 }
 
 Job *create_submit(Queue *queue, Domain *domain, CreateParams *params, uint32_t uid, GError **error) {
-        if (!check(params, domain, error)) {
+        if (!create_check(params, domain, error)) {
                 create_params_free(params);
                 return NULL;
         }
@@ -138,6 +141,7 @@ static bool prepare(Queue *queue, Job *job, Domain *domain, void *data, GError *
         CreateParams *params = data;
 
         params->made->store = queue_store(queue);
+        domain_record_free(params->made->domain);
         params->made->domain = domain_record_copy(domain->record);
         /* Another job may have made one meanwhile. */
         return params->made->only_thaw || check_name(params, domain, error);
@@ -206,26 +210,46 @@ static const char *below_of(const CreateWork *work, const SnapshotRequestDisk *a
         return "";
 }
 
-static bool check_files(const CreateParams *params, GError **error) {
-        const CreateWork *work = params->made;
-        g_autoptr(GPtrArray) folders = overlay_folders(work->domain);
+/* An overlay that the caller wants made, or used, at a path. */
+static bool names_file(const SnapshotRequestDisk *asked) {
+        return asked->file && (!asked->type || strcmp(asked->type, "file") == 0);
+}
+
+bool create_names_files(const CreateParams *params) {
+        if (params->redefine)
+                return false;
+        for (unsigned i = 0; i < params->request->disks->len; i++)
+                if (names_file(params->request->disks->pdata[i]))
+                        return true;
+        return params->request->memory_file;
+}
+
+bool create_check_files(const CreateParams *params, GError **error) {
+        g_autoptr(GPtrArray) folders = overlay_folders(params->made->domain);
 
         if (params->redefine)
                 return true;
         for (unsigned i = 0; i < params->request->disks->len; i++) {
                 const SnapshotRequestDisk *asked = params->request->disks->pdata[i];
 
-                if (!asked->file || (asked->type && strcmp(asked->type, "file") != 0))
-                        continue;
-                if (!overlay_check_path(asked->file, folders, params->reuse_external, error))
+                if (names_file(asked) &&
+                        !overlay_check_path(asked->file, folders, params->reuse_external, error))
                         return false;
-                if (!params->reuse_external) {
-                        g_ptr_array_add(work->overlays, g_strdup(asked->file));
-                        g_ptr_array_add(work->below, g_strdup(below_of(work, asked)));
-                }
         }
         return !params->request->memory_file ||
                 overlay_check_path(params->request->memory_file, folders, false, error);
+}
+
+/* What libvirt is going to make, for the record and for the rights of it. */
+static void note_overlays(const CreateParams *params) {
+        for (unsigned i = 0; i < params->request->disks->len; i++) {
+                const SnapshotRequestDisk *asked = params->request->disks->pdata[i];
+
+                if (params->redefine || params->reuse_external || !names_file(asked))
+                        continue;
+                g_ptr_array_add(params->made->overlays, g_strdup(asked->file));
+                g_ptr_array_add(params->made->below, g_strdup(below_of(params->made, asked)));
+        }
 }
 
 /* The caller's own XML as it came, unless overlays had to be named. */
@@ -397,8 +421,10 @@ static bool work_create(JobRun *run, void *data, GError **error) {
                         "The daemon was interrupted; whether the snapshot was made is what the list shows.");
         }
         xml = final_xml(params, run_id(run), error);
-        if (!xml || !check_files(params, error) || !write_record(run, params, error) ||
-                !run_check_cancelled(run, error))
+        if (!xml || !create_check_files(params, error))
+                return false;
+        note_overlays(params);
+        if (!write_record(run, params, error) || !run_check_cancelled(run, error))
                 return false;
         run_cancelable(run, false);
         ok = freeze(run, domain, params, error) && take(run, domain, params, xml, error);

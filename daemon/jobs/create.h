@@ -25,7 +25,14 @@ typedef struct CreateParams {
 CreateParams *create_params_new(void);
 void create_params_free(void *params);
 
-/* Check what can be refused at once, and queue the job.  Takes params over. Loop thread. */
+/* What can be refused at once: options, names, disks, the agent.  Loop thread. */
+bool create_check(CreateParams *params, const Domain *domain, GError **error);
+/* Whether the caller names files, and whether these can be made.  The latter on any worker, after
+ * create_check(). */
+bool create_names_files(const CreateParams *params);
+bool create_check_files(const CreateParams *params, GError **error);
+
+/* Check again, and queue the job.  Takes params over.  Loop thread. */
 Job *create_submit(Queue *queue, Domain *domain, CreateParams *params, uint32_t uid, GError **error);
 
 extern const JobKind create_kind;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/jobs/facts.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "daemon/base/error.h"
-#include "daemon/base/log.h"
 #include "daemon/virt/domain-xml.h"
 #include "daemon/virt/image.h"
 #include "daemon/virt/read.h"
@@ -141,21 +141,31 @@ static void add_image(LayerGraph *graph, const ImageInfo *info) {
                 layer_graph_add_name(graph, backing_key, info->backing);
 }
 
-/* One image and what it backs on, as far as that can be read. */
-static void add_chain(LayerGraph *graph, const char *path, const char *format) {
+/* An image that is there but cannot be read may back on anything, so that nothing can be said of what needs
+ * what. One that is gone backs on nothing. */
+static bool is_harmless(const char *path, const char *format) {
+        struct stat st;
+
+        return g_strcmp0(format, "raw") == 0 || (stat(path, &st) < 0 && errno == ENOENT);
+}
+
+/* One image and what it backs on. */
+static bool add_chain(LayerGraph *graph, const char *path, const char *format, GError **error) {
         g_autofree char *next = g_strdup(path), *next_format = g_strdup(format);
 
         for (unsigned n = 0; next && n < IMAGE_CHAIN_MAX; n++) {
                 g_autofree char *key = key_of_path(next);
                 g_autoptr(ImageInfo) info = NULL;
-                g_autoptr(GError) error = NULL;
+                g_autoptr(GError) problem = NULL;
 
                 /* What is there already has been followed to its end. */
                 if (key && layer_graph_add_name(graph, key, next))
-                        return;
-                if (!image_read(next, next_format, &info, &error)) {
-                        log_debug("%s", error->message);
-                        return;
+                        return true;
+                if (!image_read(next, next_format, &info, &problem)) {
+                        if (is_harmless(next, next_format))
+                                return true;
+                        g_propagate_error(error, g_steal_pointer(&problem));
+                        return false;
                 }
                 add_image(graph, info);
                 g_free(next);
@@ -163,6 +173,7 @@ static void add_chain(LayerGraph *graph, const char *path, const char *format) {
                 next = info->backing_local ? g_strdup(info->backing) : NULL;
                 next_format = g_strdup(info->backing_format);
         }
+        return true;
 }
 
 /* What is not a file here is known by its URL. */
@@ -173,30 +184,33 @@ static void add_foreign(LayerGraph *graph, const DomainDisk *disk) {
                 layer_graph_add_image(graph, &image);
 }
 
-static void add_disks(LayerGraph *graph, const DomainRecord *record) {
+static bool add_disks(LayerGraph *graph, const DomainRecord *record, GError **error) {
         for (unsigned i = 0; i < record->disks->len; i++) {
                 const DomainDisk *disk = record->disks->pdata[i];
 
-                if (disk->file && *disk->source)
-                        add_chain(graph, disk->source, disk->format);
-                else
+                if (!disk->file || !*disk->source)
                         add_foreign(graph, disk);
+                else if (!add_chain(graph, disk->source, disk->format, error))
+                        return false;
         }
+        return true;
 }
 
-static void add_snapshot_layers(LayerGraph *graph, const GPtrArray *snapshots) {
+static bool add_snapshot_layers(LayerGraph *graph, const GPtrArray *snapshots, GError **error) {
         for (unsigned i = 0; i < snapshots->len; i++) {
                 const SnapshotRecord *record = snapshots->pdata[i];
 
                 for (unsigned k = 0; k < record->n_disks; k++) {
                         const SnapshotDisk *disk = record->disks + k;
 
-                        if (disk->file && *disk->file == '/')
-                                add_chain(graph, disk->file, NULL);
-                        if (disk->layer && *disk->layer == '/')
-                                add_chain(graph, disk->layer, NULL);
+                        if (disk->file && *disk->file == '/' && !add_chain(graph, disk->file, NULL, error))
+                                return false;
+                        if (disk->layer && *disk->layer == '/' &&
+                                !add_chain(graph, disk->layer, disk->layer_format, error))
+                                return false;
                 }
         }
+        return true;
 }
 
 /* Images that no definition names, beside those of the domain: they may back on them all the same. */
@@ -221,9 +235,16 @@ static bool add_neighbours(LayerGraph *graph, const char *uuid, const DomainReco
         g_hash_table_iter_init(&iter, folders);
         while (g_hash_table_iter_next(&iter, &folder, NULL)) {
                 g_autoptr(GPtrArray) images = NULL;
+                unsigned n_skipped;
 
-                if (!image_scan_folder(folder, &images, NULL, error))
+                if (!image_scan_folder(folder, &images, &n_skipped, error))
                         return false;
+                if (n_skipped)
+                        return vs_fail(error, VS_ERR_INVALID_PATH,
+                                "%u files in %s cannot be read, so that nobody knows what they back on; "
+                                "move them "
+                                "elsewhere, or make them readable.",
+                                n_skipped, (const char *) folder);
                 for (unsigned i = 0; i < images->len; i++)
                         add_image(graph, images->pdata[i]);
         }
@@ -247,7 +268,8 @@ static bool pin_managed_save(
         free(xml);
         if (!ok)
                 return false;
-        add_disks(graph, saved);
+        if (!add_disks(graph, saved, error))
+                return false;
         for (unsigned i = 0; i < saved->disks->len; i++) {
                 const DomainDisk *disk = saved->disks->pdata[i];
 
@@ -278,10 +300,12 @@ bool facts_read_graph(
         /* Definitions first: they name formats, and a snapshot's metadata does not. */
         g_hash_table_iter_init(&iter, facts->domains);
         while (g_hash_table_iter_next(&iter, NULL, &value))
-                add_disks(graph, ((FactDomain *) value)->record);
+                if (!add_disks(graph, ((FactDomain *) value)->record, error))
+                        return false;
         g_hash_table_iter_init(&iter, facts->domains);
         while (g_hash_table_iter_next(&iter, NULL, &value))
-                add_snapshot_layers(graph, ((FactDomain *) value)->snapshots);
+                if (!add_snapshot_layers(graph, ((FactDomain *) value)->snapshots, error))
+                        return false;
         g_hash_table_iter_init(&iter, facts->domains);
         while (g_hash_table_iter_next(&iter, NULL, &value))
                 pin_domain(graph, value);

@@ -29,8 +29,8 @@ const SnapshotRecord *facts_snapshot(const Facts *facts, const char *uuid, const
 
 /*
  * The graph of all layers that are named anywhere, and of all images in the folders of the domain's own.
- * Reads headers and managed saves: blocks, for job threads.  An image that cannot be read is left out, and
- * with it what it backs on: whoever asks for its chain is told that its end is missing.
+ * Reads headers and managed saves: blocks, for job threads.  An image that is gone is left out; one
+ * that is there and cannot be read is an error, for it may back on anything.
  */
 bool facts_read_graph(
         const Facts *facts, virConnectPtr handle, const char *uuid, LayerGraph **ret, GError **error);

@@ -21,6 +21,7 @@ MergeWork *merge_work_new(void) {
         work->moves = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, move_free);
         work->unlink = g_ptr_array_new_with_free_func(g_free);
         work->gone = g_ptr_array_new_with_free_func(g_free);
+        work->story = g_ptr_array_new_with_free_func(g_free);
         return work;
 }
 
@@ -33,6 +34,7 @@ MergeWork *merge_work_free(MergeWork *work) {
         g_hash_table_unref(work->moves);
         g_ptr_array_unref(work->unlink);
         g_ptr_array_unref(work->gone);
+        g_ptr_array_unref(work->story);
         g_free(work);
         return NULL;
 }

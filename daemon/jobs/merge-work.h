@@ -5,9 +5,9 @@
 #include "daemon/model/layers.h"
 
 /*
- * The insides of a merge, in the order of its life: merge.c plans and begins, merge-follow.c watches the
- * block job, merge-after.c brings metadata and files after it, merge-record.c keeps where it is.  Job
- * threads.
+ * The insides of a merge, in the order of its life: merge-prepare.c plans, merge.c begins, merge-follow.c
+ * watches the block job, merge-after.c brings metadata and files after it, merge-record.c keeps where it is.
+ * Job threads.
  */
 
 /* A snapshot whose content ends with the merge. */
@@ -28,12 +28,17 @@ typedef struct MergeWork {
         GPtrArray *lost; /* of LostSnapshot */
         GHashTable *moves; /* name → LayerMove: snapshot_xml_rewrite() */
         GPtrArray *unlink; /* of char *, top first */
+        GPtrArray *story; /* of char *: the plan in words */
         GPtrArray *gone; /* of char *: layers that are not in the chain after the merge */
 } MergeWork;
 
 MergeWork *merge_work_new(void);
 MergeWork *merge_work_free(MergeWork *work);
 void merge_work_add_lost(MergeWork *work, const char *name, uint64_t created);
+
+/* Plan with the gathered facts and the images as they are now; fills into. */
+bool merge_plan(
+        virConnectPtr handle, const char *uuid, const MergeParams *params, MergeWork *into, GError **error);
 
 /* Put where it is on disk: before the first byte is copied, and when the images are merged. */
 bool merge_write_record(JobRun *run, const MergeParams *params, GError **error);

@@ -180,8 +180,8 @@ bool snapshot_record_equal(const SnapshotRecord *a, const SnapshotRecord *b) {
         for (unsigned i = 0; i < a->n_disks; i++) {
                 const SnapshotDisk *x = a->disks + i, *y = b->disks + i;
 
-                if (x->target != y->target || x->mode != y->mode || g_strcmp0(x->file, y->file) != 0 ||
-                        g_strcmp0(x->layer, y->layer) != 0)
+                if (x->target != y->target || x->mode != y->mode || x->layer_format != y->layer_format ||
+                        g_strcmp0(x->file, y->file) != 0 || g_strcmp0(x->layer, y->layer) != 0)
                         return false;
         }
         return true;

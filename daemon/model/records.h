@@ -75,6 +75,7 @@ typedef struct SnapshotDisk {
         DiskMode mode;
         char *file; /* the overlay that the snapshot made (<disks>), or NULL */
         char *layer; /* the image that holds the disk's state of that moment (<domain>), or NULL */
+        const char *layer_format; /* of layer, interned; NULL: the definition names none */
 } SnapshotDisk;
 
 typedef struct SnapshotRecord {

@@ -264,9 +264,9 @@ void domain_remove_snapshot(Domain *domain, Snapshot *snapshot) {
 
         if (domain->current == snapshot)
                 domain_set_current(domain, NULL);
-        TELL(domain->world, snapshot_removed, snapshot, false);
         while (snapshot->first_child)
                 reparent(snapshot->first_child, parent);
+        TELL(domain->world, snapshot_removed, snapshot, false);
         displace(snapshot);
         tree_unlink(snapshot);
         g_hash_table_remove(domain->snapshots, snapshot->record->name);

@@ -128,7 +128,10 @@ static void parse_domain_disk(Parse *parse, const xmlNode *node) {
                 if (strcmp(disk->target, target) == 0 && !disk->layer) {
                         g_autofree char *source = disk_node_source(node);
 
+                        g_autofree char *format = xml_attribute(xml_child(node, "driver"), "type");
+
                         disk->layer = source[0] ? g_steal_pointer(&source) : NULL;
+                        disk->layer_format = format ? g_intern_string(format) : NULL;
                         return;
                 }
         }
