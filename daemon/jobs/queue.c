@@ -9,45 +9,7 @@
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
 #include "daemon/base/pool.h"
-#include "daemon/jobs/journal.h"
-
-/* How long after a revert its events may still come. */
-#define REVERT_ECHO_USEC (3U * 1000U * 1000U)
-
-typedef enum Stage {
-        STAGE_WAITING,
-        STAGE_FRESHENING, /* its domain is being read */
-        STAGE_WORKING,
-        STAGE_SETTLING, /* its domain is being read again */
-        STAGE_ENDED,
-} Stage;
-
-typedef struct Entry {
-        Queue *queue;
-        Job *job;
-        const JobKind *kind;
-        void *params;
-        Stage stage;
-        JobRun *run; /* while working */
-} Entry;
-
-struct Queue {
-        sd_event *event;
-        Mailbox *mailbox;
-        Pool *readers, *workers;
-        World *world;
-        Mirror *mirror;
-        Connection *connection;
-        Store *store;
-        JobIds *ids;
-        int records_fd;
-        const QueueListener *listener;
-        void *userdata;
-        GQueue entries; /* of Entry, oldest first */
-        GHashTable *by_id;
-        bool open; /* there is a connection, and the world is filled */
-        sd_event_source *pump, *forget;
-};
+#include "daemon/jobs/entry.h"
 
 typedef struct WorkTask {
         Task task;
@@ -59,16 +21,8 @@ static uint64_t now_usec(void) {
         return (uint64_t) g_get_real_time();
 }
 
-static bool has_begun(const Entry *entry) {
-        return entry->stage > STAGE_WAITING && entry->stage < STAGE_ENDED;
-}
-
 static void wake(Queue *queue) {
         sd_event_source_set_enabled(queue->pump, SD_EVENT_ONESHOT);
-}
-
-static Entry *find_entry(const Queue *queue, uint64_t id) {
-        return g_hash_table_lookup(queue->by_id, &id);
 }
 
 static Domain *domain_of(const Entry *entry) {
@@ -195,7 +149,7 @@ static void drop_work(Task *task) {
 
 static void on_report(const JobReport *report, void *userdata) {
         Queue *queue = userdata;
-        Entry *entry = find_entry(queue, report->id);
+        Entry *entry = queue_entry(queue, report->id);
         Job *job = entry ? entry->job : NULL;
 
         if (!job || job_ended(job))
@@ -278,27 +232,10 @@ static void start_entry(Entry *entry) {
 
 /* ---- whose turn it is ---- */
 
-static unsigned count(const Queue *queue, bool (*matches)(const Entry *)) {
-        unsigned n = 0;
-
-        for (GList *at = queue->entries.head; at; at = at->next)
-                n += matches(at->data);
-        return n;
-}
-
-static bool is_waiting(const Entry *entry) {
-        return entry->stage == STAGE_WAITING;
-}
-
-/* Jobs of others take no place. */
-static bool is_ours_at_work(const Entry *entry) {
-        return has_begun(entry) && entry->kind->work;
-}
-
 static int on_pump(sd_event_source *source, void *userdata) {
         Queue *queue = userdata;
         g_autoptr(GHashTable) busy = g_hash_table_new(g_str_hash, g_str_equal);
-        unsigned n = count(queue, is_ours_at_work);
+        unsigned n = queue_count(queue, entry_is_ours_at_work);
         g_autoptr(GPtrArray) ready = g_ptr_array_new();
 
         if (!queue->open)
@@ -306,7 +243,7 @@ static int on_pump(sd_event_source *source, void *userdata) {
         for (GList *at = queue->entries.head; at; at = at->next) {
                 Entry *entry = at->data;
 
-                if (is_ours_at_work(entry))
+                if (entry_is_ours_at_work(entry))
                         g_hash_table_add(busy, entry->job->domain_uuid);
         }
         for (GList *at = queue->entries.head; at && n < QUEUE_RUNNING_MAX; at = at->next) {
@@ -429,13 +366,13 @@ Job *queue_add_external(
 }
 
 void queue_end_external(Queue *queue, Job *job, GError *error) {
-        end_entry(find_entry(queue, job->id), error);
+        end_entry(queue_entry(queue, job->id), error);
 }
 
 /* ---- asked from outside ---- */
 
 bool queue_cancel(Queue *queue, Job *job, GError **error) {
-        Entry *entry = find_entry(queue, job->id);
+        Entry *entry = queue_entry(queue, job->id);
 
         if (!job->cancelable || entry->stage == STAGE_ENDED)
                 return vs_fail(error, VS_ERR_NOT_CANCELABLE,
@@ -459,7 +396,7 @@ bool queue_cancel(Queue *queue, Job *job, GError **error) {
 }
 
 bool queue_finish_job(Queue *queue, Job *job, GError **error) {
-        Entry *entry = find_entry(queue, job->id);
+        Entry *entry = queue_entry(queue, job->id);
 
         if (job->state != JOB_READY || !entry->run)
                 return vs_fail(error, VS_ERR_NOT_SUPPORTED,
@@ -471,43 +408,13 @@ bool queue_finish_job(Queue *queue, Job *job, GError **error) {
 }
 
 bool queue_set_bandwidth(Queue *queue, Job *job, uint64_t bytes_per_second, GError **error) {
-        Entry *entry = find_entry(queue, job->id);
+        Entry *entry = queue_entry(queue, job->id);
 
         if (job_ended(job))
                 return vs_fail(error, VS_ERR_NOT_SUPPORTED, "The job has ended.");
         if (entry->kind->set_bandwidth)
                 return entry->kind->set_bandwidth(queue, job, entry->params, bytes_per_second, error);
         return vs_fail(error, VS_ERR_NOT_SUPPORTED, "A job of this kind has no bandwidth.");
-}
-
-Job *queue_find(const Queue *queue, uint64_t id) {
-        Entry *entry = find_entry(queue, id);
-
-        return entry ? entry->job : NULL;
-}
-
-void *queue_params(const Queue *queue, const Job *job) {
-        return find_entry(queue, job->id)->params;
-}
-
-JobRun *queue_run(const Queue *queue, const Job *job) {
-        return find_entry(queue, job->id)->run;
-}
-
-GPtrArray *queue_jobs(const Queue *queue) {
-        GPtrArray *jobs = g_ptr_array_new();
-
-        for (GList *at = queue->entries.head; at; at = at->next)
-                g_ptr_array_add(jobs, ((Entry *) at->data)->job);
-        return jobs;
-}
-
-unsigned queue_n_waiting(const Queue *queue) {
-        return count(queue, is_waiting);
-}
-
-unsigned queue_n_running(const Queue *queue) {
-        return count(queue, has_begun);
 }
 
 /* ---- what libvirt tells ---- */
@@ -534,7 +441,7 @@ void queue_connection_down(Queue *queue) {
                 next = at->next;
                 if (entry->run)
                         job_run_set_handle(entry->run, NULL);
-                else if (has_begun(entry) && !entry->kind->work) {
+                else if (entry_has_begun(entry) && !entry->kind->work) {
                         GError *error = NULL;
 
                         vs_fail(&error, VS_ERR_DISCONNECTED, "The connection to libvirt was lost.");
@@ -556,41 +463,6 @@ bool queue_block_event(Queue *queue, const char *uuid, const char *disk, int sta
                 }
         }
         return ours;
-}
-
-bool queue_works_on(const Queue *queue, const char *uuid, const char *disk) {
-        for (GList *at = queue->entries.head; at; at = at->next) {
-                const Entry *entry = at->data;
-
-                if (is_ours_at_work(entry) && strcmp(entry->job->domain_uuid, uuid) == 0 &&
-                        strcmp(entry->job->disk, disk) == 0)
-                        return true;
-        }
-        return false;
-}
-
-bool queue_changes(const Queue *queue, const char *uuid) {
-        for (GList *at = queue->entries.head; at; at = at->next) {
-                const Entry *entry = at->data;
-
-                if (is_ours_at_work(entry) && strcmp(entry->job->domain_uuid, uuid) == 0)
-                        return true;
-        }
-        return false;
-}
-
-bool queue_reverts(const Queue *queue, const char *uuid) {
-        uint64_t now = now_usec();
-
-        for (GList *at = queue->entries.head; at; at = at->next) {
-                const Entry *entry = at->data;
-
-                if (entry->job->operation == JOB_REVERT && strcmp(entry->job->domain_uuid, uuid) == 0 &&
-                        (has_begun(entry) ||
-                                (entry->stage == STAGE_ENDED && entry->job->ended + REVERT_ECHO_USEC > now)))
-                        return true;
-        }
-        return false;
 }
 
 /* ---- the queue ---- */
@@ -657,24 +529,4 @@ Queue *queue_free(Queue *queue) {
 void queue_listen(Queue *queue, const QueueListener *listener, void *userdata) {
         queue->listener = listener;
         queue->userdata = userdata;
-}
-
-GPtrArray *queue_read_records(const Queue *queue) {
-        return journal_read_all(queue->records_fd);
-}
-
-World *queue_world(const Queue *queue) {
-        return queue->world;
-}
-
-Store *queue_store(const Queue *queue) {
-        return queue->store;
-}
-
-Pool *queue_reader_pool(const Queue *queue) {
-        return queue->readers;
-}
-
-Connection *queue_connection(const Queue *queue) {
-        return queue->connection;
 }

@@ -8,14 +8,12 @@
 
 #include "daemon/base/error.h"
 #include "daemon/base/log.h"
+#include "daemon/virt/poll.h"
 #include "daemon/virt/read.h"
 #include "daemon/virt/watch.h"
 
 /* How many snapshots are read in one go: what a turn of the loop takes into the world at once. */
 #define BATCH 32U
-
-/* Where nothing can be watched: how often to look. */
-#define POLL_USEC (800U * 1000U)
 
 typedef struct Waiter {
         MirrorDone done;
@@ -48,10 +46,8 @@ struct Mirror {
         void *userdata;
         GHashTable *readings; /* uuid → Reading */
         GHashTable *held; /* uuid → what was marked meanwhile: name → MirrorTouch */
-        GHashTable *prints; /* uuid → fingerprint (uint64_t *), where we poll */
         Watch *watch;
-        sd_event_source *poll;
-        bool polling;
+        Poll *poll;
 };
 
 /* Every task of ours: what was read over a connection that is gone is thrown away. */
@@ -63,7 +59,6 @@ typedef struct ReadTask {
         char *uuid;
 
         GPtrArray *names; /* in: whose XML */
-        GHashTable *prints; /* in: fingerprints known */
         MirrorDone then;
         void *userdata;
 
@@ -80,7 +75,6 @@ static void read_task_free(Task *task) {
         g_clear_pointer(&read->names, g_ptr_array_unref);
         g_clear_pointer(&read->records, g_ptr_array_unref);
         g_clear_pointer(&read->uuids, g_ptr_array_unref);
-        g_clear_pointer(&read->prints, g_hash_table_unref);
         domain_record_free(read->domain);
         g_clear_error(&read->error);
         g_free(read);
@@ -463,57 +457,6 @@ void mirror_refresh(Mirror *mirror, MirrorDone done, void *userdata) {
         pool_submit(mirror->pool, &read->task);
 }
 
-/* ---- polling, where nothing can be watched ---- */
-
-static void work_poll(Task *task) {
-        ReadTask *read = (ReadTask *) task;
-
-        if (!read_domain_list(read->handle, &read->uuids, &read->error))
-                return;
-        for (unsigned i = 0; i < read->uuids->len; i++) {
-                char *uuid = read->uuids->pdata[i];
-                const uint64_t *before = g_hash_table_lookup(read->prints, uuid);
-                uint64_t now = read_snapshots_fingerprint(read->handle, uuid);
-
-                if (before && *before == now)
-                        g_clear_pointer(&read->uuids->pdata[i], g_free);
-                else
-                        g_hash_table_insert(read->prints, g_strdup(uuid), g_memdup2(&now, sizeof now));
-        }
-}
-
-static void done_poll(Task *task) {
-        ReadTask *read = (ReadTask *) task;
-        Mirror *mirror = read->mirror;
-
-        mirror->polling = false;
-        if (!is_stale(read)) {
-                mirror->prints = g_steal_pointer(&read->prints);
-                for (unsigned i = 0; read->uuids && i < read->uuids->len; i++)
-                        if (read->uuids->pdata[i])
-                                mirror_touch(mirror, read->uuids->pdata[i], NULL, MIRROR_TOUCH_DOMAIN);
-                if (mirror->poll) {
-                        sd_event_source_set_time_relative(mirror->poll, POLL_USEC);
-                        sd_event_source_set_enabled(mirror->poll, SD_EVENT_ONESHOT);
-                }
-        }
-        read_task_free(task);
-}
-
-static int on_poll(sd_event_source *source, uint64_t usec, void *userdata) {
-        Mirror *mirror = userdata;
-        ReadTask *read = mirror->polling ? NULL : read_task_new(mirror, NULL, work_poll, done_poll);
-
-        if (!read)
-                return 0;
-        mirror->polling = true;
-        read->prints = g_steal_pointer(&mirror->prints);
-        if (!read->prints)
-                read->prints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-        pool_submit(mirror->pool, &read->task);
-        return 0;
-}
-
 /* ---- watching ---- */
 
 static void on_snapshot_changed(const char *name, const char *snapshot, bool deleted, void *userdata) {
@@ -540,6 +483,10 @@ static void on_overflow(void *userdata) {
         mirror_refresh(userdata, NULL, NULL);
 }
 
+static void on_polled(const char *uuid, void *userdata) {
+        mirror_touch(userdata, uuid, NULL, MIRROR_TOUCH_DOMAIN);
+}
+
 static const WatchListener watch_listener = { on_snapshot_changed, on_status_changed, on_overflow };
 
 /* The test driver lives in this process: nobody else can change what it holds. */
@@ -555,12 +502,8 @@ void mirror_start(Mirror *mirror, MirrorDone done, void *userdata) {
         r = watch_new(mirror->event, uri, &watch_listener, mirror, &mirror->watch);
         if (r < 0)
                 log_warning("cannot watch libvirt's folders: %s", strerror(-r));
-        if (r <= 0 && can_change_behind_us(uri)) {
-                r = sd_event_add_time_relative(
-                        mirror->event, &mirror->poll, CLOCK_MONOTONIC, POLL_USEC, 0, on_poll, mirror);
-                if (r < 0)
-                        log_error("cannot poll for changes: %s", strerror(-r));
-        }
+        if (r <= 0 && can_change_behind_us(uri))
+                mirror->poll = poll_new(mirror->event, mirror->pool, mirror->connection, on_polled, mirror);
         mirror_refresh(mirror, done, userdata);
 }
 
@@ -571,9 +514,7 @@ void mirror_stop(Mirror *mirror) {
 
         mirror->readings = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, reading_free);
         mirror->watch = watch_free(mirror->watch);
-        mirror->poll = sd_event_source_disable_unref(mirror->poll);
-        g_clear_pointer(&mirror->prints, g_hash_table_unref);
-        mirror->polling = false;
+        mirror->poll = poll_free(mirror->poll);
         world_clear(mirror->world);
 
         g_hash_table_iter_init(&iter, readings);
@@ -609,10 +550,9 @@ Mirror *mirror_free(Mirror *mirror) {
         if (!mirror)
                 return NULL;
         watch_free(mirror->watch);
-        sd_event_source_disable_unref(mirror->poll);
+        poll_free(mirror->poll);
         g_hash_table_unref(mirror->readings);
         g_hash_table_unref(mirror->held);
-        g_clear_pointer(&mirror->prints, g_hash_table_unref);
         sd_event_unref(mirror->event);
         g_free(mirror);
         return NULL;
