@@ -43,7 +43,7 @@ wait_name() { until_true 60 busctl --user status "$1"; }
 # begin_set NAME: a folder, a bus on which the daemon is activated, a libvirt session
 begin_set() {
     home=$work/$1
-    mkdir -p "$home/services" "$home/run" "$home/images"
+    mkdir -p "$home/services" "$home/run" "$home/images" "$home/template"
     chmod 700 "$home/run"
     export HOME=$home XDG_RUNTIME_DIR=$home/run XDG_CONFIG_HOME=$home/config XDG_CACHE_HOME=$home/cache \
         XDG_DATA_HOME=$home/data XDG_STATE_HOME=$home/state DBUS_SESSION_BUS_ADDRESS=unix:path=$home/run/bus
@@ -112,10 +112,11 @@ populate() {
     virsh -q -c qemu:///session <"$home/commands" >"$home/populate.log" 2>&1 || { tail -n 5 "$home/populate.log" >&2; return 1; }
 }
 
-live_xml() { # NAME IMAGE
+live_xml() { # NAME IMAGE NUMBER
     cat <<XML
 <domain type='qemu'>
   <name>$1</name>
+  <uuid>00000000-0000-4000-9000-00000000000$3</uuid>
   <memory unit='MiB'>16</memory>
   <os><type arch='x86_64' machine='pc'>hvm</type></os>
   <devices>
@@ -131,15 +132,18 @@ live_xml() { # NAME IMAGE
 XML
 }
 
-# Two paused machines without a guest: one for snapshots, one for merges.
+# Two paused machines without a guest: one for snapshots, one for merges.  What its overlay is copied from lies in a
+# folder of its own: beside the base it would be one more image that backs on it, and protect it.
 start_live() {
-    local images=$home/images size=$((commit_mib + 64))
+    local images=$home/images template=$home/template/full.qcow2 size=$((commit_mib + 64)) at
     qemu-img create -q -f qcow2 "$images/live.qcow2" 1G
     qemu-img create -q -f qcow2 "$images/base.qcow2" "${size}M"
-    qemu-img create -q -f qcow2 -b "$images/base.qcow2" -F qcow2 "$images/full.qcow2" "${size}M"
-    qemu-io -f qcow2 -c "write -q -P 0x5a 0 ${commit_mib}M" "$images/full.qcow2"
-    live_xml live "$images/live.qcow2" >"$home/live.xml"
-    live_xml merge "$images/top.qcow2" >"$home/merge.xml"
+    qemu-img create -q -f qcow2 -b "$images/base.qcow2" -F qcow2 "$template" "${size}M"
+    for ((at = 0; at < commit_mib; at += 64)); do
+        echo "write -q -P 0x5a ${at}M 64M"
+    done | qemu-io -f qcow2 "$template" >/dev/null
+    live_xml live "$images/live.qcow2" 1 >"$home/live.xml"
+    live_xml merge "$images/top.qcow2" 2 >"$home/merge.xml"
     virsh -q -c qemu:///session define "$home/live.xml"
     virsh -q -c qemu:///session define "$home/merge.xml"
     virsh -q -c qemu:///session start --paused live
@@ -149,7 +153,7 @@ start_live() {
 live_again() {
     virsh -q -c qemu:///session destroy merge >/dev/null 2>&1 || true
     virsh -q -c qemu:///session define "$home/merge.xml"
-    cp --sparse=never "$home/images/full.qcow2" "$home/images/top.qcow2"
+    cp --sparse=never "$home/template/full.qcow2" "$home/images/top.qcow2"
     virsh -q -c qemu:///session start --paused merge
     settle
 }
