@@ -4,6 +4,11 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Below the loop's thread, which is to answer at once whatever the others have to do. */
+#define POOL_NICE 5
 
 struct Pool {
         Mailbox *mailbox;
@@ -58,6 +63,8 @@ static void *thread_main(void *userdata) {
         Pool *pool = userdata;
         Task *task;
 
+        /* A thread's own niceness, as Linux has it: callers wait for the loop, not for these. */
+        setpriority(PRIO_PROCESS, (id_t) gettid(), POOL_NICE);
         while ((task = next_task(pool))) {
                 task->work(task);
                 mailbox_post(pool->mailbox, &task->letter);

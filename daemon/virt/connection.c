@@ -13,6 +13,8 @@
 #define RETRY_MIN_USEC (200U * 1000U)
 #define RETRY_MAX_USEC (5U * 1000U * 1000U)
 
+#define KEEPALIVE_SECONDS 5
+
 #define N_EVENTS 7
 
 struct Connection {
@@ -217,6 +219,12 @@ static void register_callbacks(OpenTask *open) {
         }
 }
 
+static bool is_remote(const char *uri) {
+        g_autoptr(GUri) parsed = g_uri_parse(uri, G_URI_FLAGS_NON_DNS, NULL);
+
+        return parsed && g_uri_get_host(parsed) && *g_uri_get_host(parsed);
+}
+
 static void work_open(Task *task) {
         OpenTask *open = (OpenTask *) task;
         Registration *registration;
@@ -233,7 +241,10 @@ static void work_open(Task *task) {
         registration = registration_new(open);
         if (virConnectRegisterCloseCallback(open->handle, on_close, registration, g_free) < 0)
                 g_free(registration);
-        virConnectSetKeepAlive(open->handle, 5, 5);
+        /* A local libvirtd that dies closes its socket; asking it again and again would only wake us both.
+         */
+        if (is_remote(open->uri))
+                virConnectSetKeepAlive(open->handle, KEEPALIVE_SECONDS, 5);
         register_callbacks(open);
 
         uri = virConnectGetURI(open->handle);

@@ -2,7 +2,6 @@
 #include "daemon/virt/mirror.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +12,10 @@
 #include "daemon/virt/watch.h"
 
 /* How many snapshots are read in one go: what a turn of the loop takes into the world at once. */
-#define BATCH 32U
+#define BATCH 16U
+
+/* How many domains are read at once when all are. */
+#define GATHER_AT_ONCE 2U
 
 typedef struct Waiter {
         MirrorDone done;
@@ -385,23 +387,38 @@ void mirror_release(Mirror *mirror, const char *uuid) {
 
 /* ---- everything ---- */
 
-/* Waits for the reads of many domains. */
+/* Reads many domains, a few at a time: other reads must not wait behind all of them. */
 typedef struct Gathering {
-        unsigned left;
+        Mirror *mirror;
+        GPtrArray *uuids;
+        unsigned next, under_way;
         MirrorDone done;
         void *userdata;
 } Gathering;
 
+static void gathering_done_one(void *userdata);
+
+static void gathering_go_on(Gathering *gathering) {
+        /* Counts itself while it hands out, for a read can end at once. */
+        gathering->under_way++;
+        while (gathering->next < gathering->uuids->len && gathering->under_way <= GATHER_AT_ONCE) {
+                gathering->under_way++;
+                mirror_read(gathering->mirror, gathering->uuids->pdata[gathering->next++],
+                        MIRROR_TOUCH_ALL_XML, gathering_done_one, gathering);
+        }
+        if (--gathering->under_way > 0)
+                return;
+        if (gathering->done)
+                gathering->done(gathering->userdata);
+        g_ptr_array_unref(gathering->uuids);
+        g_free(gathering);
+}
+
 static void gathering_done_one(void *userdata) {
         Gathering *gathering = userdata;
 
-        if (--gathering->left > 0)
-                return;
-        /* What libxml2 and libvirt's client built for thousands of snapshots need not stay with us. */
-        malloc_trim(0);
-        if (gathering->done)
-                gathering->done(gathering->userdata);
-        g_free(gathering);
+        gathering->under_way--;
+        gathering_go_on(gathering);
 }
 
 static void work_list(Task *task) {
@@ -426,22 +443,20 @@ static void touch_unlisted(Mirror *mirror, const GPtrArray *uuids) {
 
 static void done_list(Task *task) {
         ReadTask *read = (ReadTask *) task;
-        Mirror *mirror = read->mirror;
-        Gathering *gathering = g_new(Gathering, 1);
+        Gathering *gathering = g_new0(Gathering, 1);
 
-        *gathering = (Gathering){ 1, read->then, read->userdata };
         if (read->error)
                 log_warning("%s", read->error->message);
+        gathering->mirror = read->mirror;
+        gathering->done = read->then;
+        gathering->userdata = read->userdata;
         if (!is_stale(read) && read->uuids) {
-                for (unsigned i = 0; i < read->uuids->len; i++) {
-                        gathering->left++;
-                        mirror_read(mirror, read->uuids->pdata[i], MIRROR_TOUCH_ALL_XML, gathering_done_one,
-                                gathering);
-                }
-                touch_unlisted(mirror, read->uuids);
-        }
-        gathering_done_one(gathering);
+                touch_unlisted(read->mirror, read->uuids);
+                gathering->uuids = g_steal_pointer(&read->uuids);
+        } else
+                gathering->uuids = g_ptr_array_new();
         read_task_free(task);
+        gathering_go_on(gathering);
 }
 
 void mirror_refresh(Mirror *mirror, MirrorDone done, void *userdata) {
