@@ -39,9 +39,11 @@ XML
 XML
 }
 
+machine_devices= # more of them, for the machines defined next
+
 # machine_define NAME DISK...: a machine of 16 MiB without anything to boot
 machine_define() {
-    machine_xml "$1" 16 '' "${machine_devices:-}" "${@:2}" >"$W/img/$1.xml"
+    machine_xml "$1" 16 '' "$machine_devices" "${@:2}" >"$W/img/$1.xml"
     virsh -q define "$W/img/$1.xml"
 }
 
@@ -76,12 +78,21 @@ agent_frozen() { virsh -q qemu-agent-command "$1" '{"execute":"guest-fsfreeze-st
 # monitor NAME COMMAND: of QEMU's own monitor
 monitor() { virsh -q qemu-monitor-command "$1" --hmp "$2"; }
 
-# disk_write NAME NUMBER PATTERN OFFSET LENGTH: write to the disk (0 is vda) of a running machine, and flush, so that
-# readers outside see it
+# disk_write NAME NUMBER PATTERN OFFSET LENGTH: write to the disk (0 is vda) of a running machine, and flush
 disk_write() {
-    local device=/machine/peripheral/virtio-disk$2/virtio-backend out
-    out=$(monitor "$1" "qemu-io -d $device \"write -P $3 $4 $5\"")$(monitor "$1" "qemu-io -d $device \"flush\"")
-    [ -z "${out//[[:space:]]/}" ] || { echo "# disk_write $*: $out" >&2; return 1; }
+    disk_command "$1" "$2" "write -P $3 $4 $5"
+    disk_flush "$1" "$2"
+}
+# disk_flush NAME NUMBER: until then readers outside may see old metadata
+disk_flush() { disk_command "$1" "$2" flush; }
+
+# What it prints goes to QEMU's log; the answer is empty unless it failed.
+disk_command() {
+    local out
+    out=$(monitor "$1" "qemu-io -d /machine/peripheral/virtio-disk$2/virtio-backend \"$3\"")
+    [ -z "${out//[[:space:]]/}" ] && return 0
+    echo "# $3 on disk $2 of $1: $out" >&2
+    return 1
 }
 
 # holds FILE PATTERN OFFSET LENGTH: what a reader of the image (and all below it) finds there

@@ -98,12 +98,14 @@ libvirt_kill() { service_end libvirtd KILL || :; }
 on_bus() { busctl --user --json=short call org.freedesktop.DBus / org.freedesktop.DBus GetNameOwner s org.virtsnap1; }
 
 daemon_start() {
-    service_start virtsnapd virtsnapd --user ${virtsnapd_options[@]+"${virtsnapd_options[@]}"} "$@"
-    if ! wait_for 30 on_bus; then
+    service_start virtsnapd virtsnapd --user ${virtsnapd_options[@]+"${virtsnapd_options[@]}"}
+    wait_for 30 on_bus_or_ended
+    if ! on_bus >/dev/null 2>&1; then
         log_show virtsnapd
         return 1
     fi
 }
+on_bus_or_ended() { on_bus || ended "${service_pid[virtsnapd]}"; }
 
 # daemon_stop: politely; it has to leave without a complaint (and without a leak, in a build that counts them)
 daemon_stop() {

@@ -15,6 +15,8 @@ set -eEuo pipefail
 exec 3>&1 1>&2 # TAP alone on standard output
 case_number=0
 case_name=
+job=                        # the path of the last one
+no_options='@a{sv} {}'
 failure=
 
 # it WORDS...: from here on, this is what must be true
@@ -134,8 +136,22 @@ job_done() {
     job_ends 'done'
 }
 
+
+# fails ERROR PATH INTERFACE METHOD [ARGUMENT...]: with this error, at once or as a job
+fails() {
+    local error=$1 out
+    shift
+    if out=$(vs_call "$@" 2>&1); then
+        job=$(grep -oE "/org/[^']+" <<<"$out")
+        job_ends failed "Error.$error'"
+    else
+        contains "$out" "Error.$error: "
+    fi
+}
+
 # take DOMAIN NAME [OPTIONS]: a snapshot; options as GVariant text
-take() { job_done "domain/$1" Domain CreateSnapshot "$2" "${3:-@a{sv\} {\}}"; }
+take() { job_done "domain/$1" Domain CreateSnapshot "$2" "${3:-$no_options}"; }
+take_disks() { take "$1" "$2" "{'disk-only': <true>}"; }
 
 # snapshot_path DOMAIN NAME
 snapshot_path() { vs_call "domain/$1" Domain GetSnapshot "$2" | cut -d "'" -f 2; }
@@ -162,3 +178,8 @@ events_start() {
 events() { grep '^{' "$W/log/events"; }
 # signals: "member payload" of each signal so far
 signals() { events | jq -rc 'select(.type == "signal") | "\(.member) \(.payload.data)"'; }
+
+# For wait_for: is PATH INTERFACE PROPERTY VALUE, at_least PATH INTERFACE PROPERTY NUMBER, no_block_job DOMAIN
+is() { [ "$(vs_prop "$1" "$2" "$3")" = "$4" ]; }
+at_least() { [ "$(vs_prop "$1" "$2" "$3")" -ge "$4" ]; }
+no_block_job() { [[ $(virsh blockjob "$1" vda --info 2>&1) == *"No current block job"* ]]; }

@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Where an overlay may go: never through a link, never over a file that is there, never where we may not write.
+# shellcheck source=../lib/scenario.sh
+. "${0%/*}/../lib/scenario.sh"
+
+refused_there() {
+    local heads
+    heads=$(virsh -q domblklist m1)
+    fails InvalidPath domain/m1 Domain CreateSnapshot bad \
+        "{'disk-only': <true>, 'disks': <[('vda', {'file': <'$1'>})]>}"
+    same "$(virsh -q domblklist m1)" "$heads"
+    same "$(vs_prop domain/m1 Domain SnapshotCount)" 0
+}
+
+it "a link to nothing"
+all_start
+machine m1 "$(image a)"
+ln -s "$W/img/target" "$W/img/dangling"
+refused_there "$W/img/dangling"
+[ ! -e "$W/img/target" ]
+
+it "a link to a file"
+echo precious >"$W/img/file"
+ln -s "$W/img/file" "$W/img/link"
+refused_there "$W/img/link"
+
+it "a file that is there"
+refused_there "$W/img/file"
+same "$(cat "$W/img/file")" precious
+
+it "through a linked folder"
+ln -s "$W/img" "$W/home/linked"
+refused_there "$W/home/linked/new"
+[ ! -e "$W/img/new" ]
+
+it "a folder of somebody else"
+refused_there /proc/new
+refused_there /usr/new
+
+it "a folder that is missing, a name that is relative, a folder itself"
+refused_there "$W/img/none/new"
+refused_there new
+refused_there "$W/img"
+refused_there "$W/img/../img/new"
+
+it "the disk's own image"
+refused_there "$W/img/a.qcow2"
+
+it "and a good one still works"
+take m1 good "{'disk-only': <true>, 'disks': <[('vda', {'file': <'$W/img/good'>})]>}"
+same "$(head_of m1 vda)" "$W/img/good"
+listings_agree m1
