@@ -129,12 +129,17 @@ bool create_check(CreateParams *params, const Domain *domain, GError **error) {
         return xml;
 }
 
+static const JobKind redefine_kind;
+
 Job *create_submit(Queue *queue, Domain *domain, CreateParams *params, uint32_t uid, GError **error) {
+        const JobKind *kind;
+
         if (!create_check(params, domain, error)) {
                 create_params_free(params);
                 return NULL;
         }
-        return queue_submit(queue, &create_kind, domain, NULL, params->request->name, uid, params, error);
+        kind = domain_find_snapshot(domain, params->request->name) ? &redefine_kind : &create_kind;
+        return queue_submit(queue, kind, domain, NULL, params->request->name, uid, params, error);
 }
 
 static bool prepare(Queue *queue, Job *job, Domain *domain, void *data, GError **error) {
@@ -446,6 +451,17 @@ static void finish(Queue *queue, Job *job, Domain *domain, void *data, const GEr
 const JobKind create_kind = {
         .operation = JOB_CREATE,
         .holds = true,
+        .prepare = prepare,
+        .work = work_create,
+        .finish = finish,
+        .free = create_params_free,
+};
+
+/* Of a snapshot that is there already: its XML is not what was read of it. */
+static const JobKind redefine_kind = {
+        .operation = JOB_CREATE,
+        .holds = true,
+        .rewrites = true,
         .prepare = prepare,
         .work = work_create,
         .finish = finish,
