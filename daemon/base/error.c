@@ -47,11 +47,16 @@ VsError vs_error_from_name(const char *name) {
 }
 
 bool vs_fail(GError **error, VsError code, const char *format, ...) {
+        g_autofree char *text = NULL, *valid = NULL;
         va_list args;
 
+        if (!error)
+                return false;
         va_start(args, format);
-        if (error)
-                *error = g_error_new_valist(VS_ERROR, code, format, args);
+        text = g_strdup_vprintf(format, args);
         va_end(args);
+        /* A name that was cut in the middle of a character would keep the whole reply from being sent. */
+        valid = g_utf8_make_valid(text, -1);
+        *error = g_error_new_literal(VS_ERROR, code, valid);
         return false;
 }

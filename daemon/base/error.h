@@ -47,5 +47,5 @@ const char *vs_error_name(const GError *error);
 /* The code behind a D-Bus name (a job's record keeps names), VS_ERR_LIBVIRT_FAILED for an unknown one. */
 VsError vs_error_from_name(const char *name);
 
-/* Set an error and return false, so that a refusal is one statement. */
+/* Set an error and return false, so that a refusal is one statement.  The text is made valid UTF-8. */
 bool vs_fail(GError **error, VsError code, const char *format, ...) G_GNUC_PRINTF(3, 4);

@@ -7,6 +7,8 @@
 
 #include <glib.h>
 
+#include "daemon/bus/bus.h"
+
 static const struct {
         char type;
         const char *signature;
@@ -23,7 +25,7 @@ int options_invalid(sd_bus_error *error, const char *format, ...) {
         va_start(args, format);
         text = g_strdup_vprintf(format, args);
         va_end(args);
-        return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, text);
+        return bus_failf(error, VS_ERR_INVALID_ARGS, "%s", text);
 }
 
 static const Option *find_option(const Option *options, const char *name, unsigned *ret_index) {
