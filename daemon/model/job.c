@@ -9,6 +9,10 @@
 
 /* A rate is measured over at least this long, and half of it is what was measured before. */
 #define RATE_USEC 1000000U
+/* An end further away than this is as good as not known. */
+#define EXPECTED_USEC_MAX (100.0 * 365 * 24 * 3600 * 1e6)
+/* As far as progress comes before the job is done. */
+#define UNDONE_MAX 0.999
 
 static const char *const operation_words[_JOB_OPERATION_MAX] = {
         [JOB_CREATE] = "create",
@@ -182,6 +186,7 @@ void job_log(Job *job, const char *line) {
 }
 
 void job_set_span(Job *job, double from, double to) {
+        from = MIN(from, UNDONE_MAX);
         job->span_from = from;
         job->span_to = to;
         if (job->progress < from) {
@@ -206,19 +211,27 @@ static void measure_rate(Job *job, uint64_t done, uint64_t now) {
         job->rate_bytes = done;
 }
 
+/* 0: not known. */
+static uint64_t expected_end(const Job *job, uint64_t now) {
+        double left;
+
+        if (job->rate == 0 || job->bytes_done == job->bytes_total)
+                return 0;
+        left = (double) (job->bytes_total - job->bytes_done) * 1e6 / (double) job->rate;
+        return left <= EXPECTED_USEC_MAX ? now + (uint64_t) left : 0;
+}
+
 void job_set_bytes(Job *job, uint64_t done, uint64_t total, uint64_t now) {
         double part, progress;
 
         if (done > total)
                 done = total;
         part = total ? (double) done / (double) total : 0.0;
-        progress = MIN(job->span_from + (job->span_to - job->span_from) * part, 0.999);
+        progress = MIN(job->span_from + (job->span_to - job->span_from) * part, UNDONE_MAX);
         measure_rate(job, done, now);
         job->bytes_done = done;
         job->bytes_total = total;
         job->progress = MAX(job->progress, progress);
-        job->expected_end = job->rate && total > done
-                ? now + (uint64_t) ((double) (total - done) * 1e6 / (double) job->rate)
-                : 0;
+        job->expected_end = expected_end(job, now);
         tell(job, JOB_CHANGED_PROGRESS);
 }
