@@ -137,20 +137,20 @@ typedef struct CreateRead {
 
 #define FLAG(name, field) \
         { name, OPTION_BOOL, offsetof(CreateRead, field) }
-#define COMMON_CREATE                                                                                 \
-        FLAG("disk-only", disk_only), FLAG("live", live), FLAG("atomic", atomic), FLAG("halt", halt), \
-                FLAG("reuse-external", reuse_external), FLAG("no-metadata", no_metadata),             \
-                FLAG("validate", validate), FLAG("protected", protected), {                           \
-                "quiesce", OPTION_STRING, offsetof(CreateRead, quiesce)                               \
+#define WORD(name, field) \
+        { name, OPTION_STRING, offsetof(CreateRead, field) }
+#define COMMON_CREATE                                                                                       \
+        FLAG("disk-only", disk_only), FLAG("live", live), FLAG("atomic", atomic), FLAG("halt", halt),       \
+                FLAG("reuse-external", reuse_external), FLAG("no-metadata", no_metadata),                   \
+                FLAG("validate", validate), FLAG("protected", protected), WORD("quiesce", quiesce),         \
+                WORD("description", description), WORD("memory", memory), WORD("memory-file", memory_file), \
+        {                                                                                                   \
+                "disks", OPTION_CUSTOM, offsetof(CreateRead, request), .signature = "a(sa{sv})",            \
+                                                                       .read = read_disks                   \
         }
 
 static const Option create_options[] = {
         COMMON_CREATE,
-        { "description", OPTION_STRING, offsetof(CreateRead, description) },
-        { "memory", OPTION_STRING, offsetof(CreateRead, memory) },
-        { "memory-file", OPTION_STRING, offsetof(CreateRead, memory_file) },
-        { "disks", OPTION_CUSTOM, offsetof(CreateRead, request), .signature = "a(sa{sv})",
-                .read = read_disks },
         {},
 };
 
@@ -161,6 +161,7 @@ static const Option create_xml_options[] = {
         {},
 };
 
+#undef WORD
 #undef FLAG
 
 static int take_quiesce(const CreateRead *read, CreateParams *params, sd_bus_error *error) {
@@ -194,8 +195,16 @@ static int take_memory(const CreateRead *read, SnapshotRequest *request, sd_bus_
                 return options_invalid(error, "\"memory-file\" needs \"memory\" external.");
         request->memory = MEMORY_EXTERNAL;
         request->memory_given = true;
+        g_free(request->memory_file);
         request->memory_file = g_strdup(read->memory_file);
         return 0;
+}
+
+static void take_description(const CreateRead *read, SnapshotRequest *request) {
+        if (!read->description)
+                return;
+        g_free(request->description);
+        request->description = g_strdup(read->description);
 }
 
 static int take_flags(const CreateRead *read, CreateParams *params, sd_bus_error *error) {
@@ -228,18 +237,61 @@ int create_options_read(sd_bus_message *message, const char *name, CreateParams 
                 create_params_free(params);
                 return r;
         }
-        if (read.description) {
-                g_free(params->request->description);
-                params->request->description = g_strdup(read.description);
-        }
+        take_description(&read, params->request);
         *ret = params;
+        return 0;
+}
+
+/* The XML's own word on a disk gives way. */
+static void take_disk(SnapshotRequest *request, const SnapshotRequestDisk *disk) {
+        for (unsigned i = 0; i < request->disks->len; i++) {
+                const SnapshotRequestDisk *known = request->disks->pdata[i];
+
+                if (strcmp(known->target, disk->target) == 0) {
+                        g_ptr_array_remove_index(request->disks, i);
+                        break;
+                }
+        }
+        snapshot_request_add_disk(request, disk->target, disk->mode, disk->file, disk->driver);
+}
+
+/* What the options say of the content wins over the XML, which is then built anew; of a redefine only the
+ * description can be said, as all else is what is there. */
+static int take_content(const CreateRead *read, CreateParams *params, sd_bus_error *error) {
+        const GPtrArray *disks = read->request->disks;
+        GError *failure = NULL;
+        char *xml = NULL;
+        int r;
+
+        if (!read->description && !read->memory && !read->memory_file && !disks->len)
+                return 0;
+        if (read->redefine && (read->memory || read->memory_file || disks->len))
+                return options_invalid(
+                        error, "\"redefine\" takes no \"memory\", \"memory-file\" or \"disks\".");
+        if (read->redefine) {
+                xml = snapshot_xml_set_description(params->xml, read->description, &failure);
+                if (!xml)
+                        return bus_fail(error, failure);
+        }
+        if (read->memory)
+                g_clear_pointer(&params->request->memory_file, g_free);
+        r = take_memory(read, params->request, error);
+        if (r < 0) {
+                g_free(xml);
+                return r;
+        }
+        take_description(read, params->request);
+        for (unsigned i = 0; i < disks->len; i++)
+                take_disk(params->request, disks->pdata[i]);
+        g_free(params->xml);
+        params->xml = xml;
         return 0;
 }
 
 int create_xml_options_read(
         sd_bus_message *message, const char *xml, CreateParams **ret, sd_bus_error *error) {
-        g_autoptr(SnapshotRequest) request = NULL;
-        CreateRead read = { .atomic = true };
+        g_autoptr(SnapshotRequest) request = NULL, given = snapshot_request_new();
+        CreateRead read = { .atomic = true, .request = given };
         GError *failure = NULL;
         CreateParams *params;
         int r;
@@ -254,6 +306,8 @@ int create_xml_options_read(
         params->request = g_steal_pointer(&request);
         params->xml = g_strdup(xml);
         r = take_flags(&read, params, error);
+        if (r >= 0)
+                r = take_content(&read, params, error);
         if (r < 0) {
                 create_params_free(params);
                 return r;

@@ -274,7 +274,7 @@ static void test_xml(void) {
         GDBusConnection *bus = fixture->connection;
         g_autofree char *domain = make_tree(bus), *e = snapshot_path(bus, domain, "e"), *again = NULL,
                         *copy = NULL;
-        g_autoptr(GVariant) reply = must(bus, e, "Snapshot.GetXML", args_options(NULL));
+        g_autoptr(GVariant) reply = must(bus, e, "Snapshot.GetXML", args_options(NULL)), copy_of = NULL;
         const char *xml;
 
         g_variant_get(reply, "(&s)", &xml);
@@ -310,6 +310,18 @@ static void test_xml(void) {
         g_free(again);
         again = get_text(bus, VS_DOMAIN_PREFIX "/test/a/c/e/x/y", "Snapshot.Description");
         g_assert_cmpstr(again, ==, "from the option");
+        /* of a redefine, too */
+        copy_of = must(bus, VS_DOMAIN_PREFIX "/test/a/c/e/x", "Snapshot.GetXML", args_options(NULL));
+        g_variant_get(copy_of, "(&s)", &xml);
+        g_free(job_done(bus,
+                must(bus, domain, "Domain.CreateSnapshotXML",
+                        args_name(xml, "{'redefine': <true>, 'description': <'again'>}"))));
+        g_free(again);
+        again = get_text(bus, VS_DOMAIN_PREFIX "/test/a/c/e/x", "Snapshot.Description");
+        g_assert_cmpstr(again, ==, "again");
+        must_fail(bus, domain, "Domain.CreateSnapshotXML",
+                args_name(xml, "{'redefine': <true>, 'memory': <'none'>}"),
+                "org.freedesktop.DBus.Error.InvalidArgs");
         must_fail(bus, domain, "Domain.CreateSnapshotXML",
                 args_name("<domainsnapshot><name>x</name></domainsnapshot>", NULL), "SnapshotExists");
 }
