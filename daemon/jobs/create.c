@@ -437,23 +437,11 @@ static bool work_create(JobRun *run, void *data, GError **error) {
         return ok;
 }
 
-static void finish(Queue *queue, Job *job, Domain *domain, void *data, const GError *error) {
-        const CreateParams *params = data;
-        Snapshot *snapshot =
-                domain && params->made->made ? domain_find_snapshot(domain, params->made->made) : NULL;
-
-        /* It may have been seen before its notes were written. */
-        if (snapshot && !error && needs_notes(params))
-                snapshot_set_notes(
-                        snapshot, store_get(queue_store(queue), domain->record->uuid, snapshot->record));
-}
-
 const JobKind create_kind = {
         .operation = JOB_CREATE,
         .holds = true,
         .prepare = prepare,
         .work = work_create,
-        .finish = finish,
         .free = create_params_free,
 };
 
@@ -464,7 +452,6 @@ static const JobKind redefine_kind = {
         .rewrites = true,
         .prepare = prepare,
         .work = work_create,
-        .finish = finish,
         .free = create_params_free,
 };
 

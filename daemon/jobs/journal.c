@@ -28,8 +28,9 @@ int journal_write(int records_fd, uint64_t id, struct json_object *record) {
         char name[32];
 
         record_name(name, sizeof name, id);
-        return file_replace(
-                records_fd, name, json_object_to_json_string_ext(record, JSON_C_TO_STRING_PRETTY));
+        return file_replace(records_fd, name,
+                json_object_to_json_string_ext(
+                        record, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 int journal_remove(int records_fd, uint64_t id) {

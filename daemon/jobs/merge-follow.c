@@ -153,7 +153,12 @@ static void look(Following *following, virDomainPtr domain, GError **error) {
         int r = virDomainGetBlockJobInfo(
                 domain, params->disk, &info, VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES);
 
-        if (r < 0)
+        if (r < 0 && virDomainIsActive(domain) == 0)
+                vs_fail(error, VS_ERR_LIBVIRT_FAILED,
+                        "The domain stopped while its disk was merged; its chain is as it was, and the "
+                        "merge can be done "
+                        "again.");
+        else if (r < 0)
                 virt_fail(error, "cannot ask for the block job");
         else if (r == 0)
                 act_when_gone(following, error);

@@ -79,6 +79,7 @@ static bool mark_lost(JobRun *run, const MergeParams *params, GError **error) {
                             "its image is being merged, or was when a merge was interrupted", error))
                         return false;
         }
+        run_notes_changed(run);
         return true;
 }
 
@@ -130,6 +131,7 @@ static void unmark_lost(JobRun *run, const MergeParams *params) {
                             CONDITION_OK, NULL, &problem))
                         run_log(run, "%s", problem->message);
         }
+        run_notes_changed(run);
 }
 
 /* ---- the whole ---- */
@@ -205,20 +207,8 @@ static bool work_merge(JobRun *run, void *data, GError **error) {
 }
 
 static void finish(Queue *queue, Job *job, Domain *domain, void *data, const GError *error) {
-        const MergeParams *params = data;
-
-        if (!domain)
-                return;
-        /* Marks were written behind the world's back. */
-        for (unsigned i = 0; i < params->work->lost->len; i++) {
-                const LostSnapshot *lost = params->work->lost->pdata[i];
-                Snapshot *snapshot = domain_find_snapshot(domain, lost->name);
-
-                if (snapshot)
-                        snapshot_set_notes(snapshot,
-                                store_get(queue_store(queue), domain->record->uuid, snapshot->record));
-        }
-        store_prune(queue_store(queue), domain);
+        if (domain)
+                store_prune(queue_store(queue), domain);
 }
 
 static bool set_bandwidth(Queue *queue, Job *job, void *data, uint64_t bytes_per_second, GError **error) {

@@ -147,6 +147,17 @@ static void drop_work(Task *task) {
         g_free(work);
 }
 
+/* Read the notes of a domain's snapshots again. */
+static void take_notes(Queue *queue, const Job *job) {
+        Domain *domain = world_find_domain(queue->world, job->domain_uuid);
+        Snapshot *s;
+
+        if (!domain)
+                return;
+        DOMAIN_FOREACH_SNAPSHOT(s, domain)
+        snapshot_set_notes(s, store_get(queue->store, job->domain_uuid, s->record));
+}
+
 static void on_report(const JobReport *report, void *userdata) {
         Queue *queue = userdata;
         Entry *entry = queue_entry(queue, report->id);
@@ -178,6 +189,9 @@ static void on_report(const JobReport *report, void *userdata) {
                 break;
         case JOB_REPORT_BANDWIDTH:
                 job_set_bandwidth(job, report->done);
+                break;
+        case JOB_REPORT_NOTES:
+                take_notes(queue, job);
                 break;
         case JOB_REPORT_HOLD:
                 mirror_hold(queue->mirror, job->domain_uuid);

@@ -294,6 +294,10 @@ void run_bandwidth(JobRun *run, uint64_t bytes_per_second) {
         post(run, (JobReport){ .kind = JOB_REPORT_BANDWIDTH, .done = bytes_per_second });
 }
 
+void run_notes_changed(JobRun *run) {
+        post(run, (JobReport){ .kind = JOB_REPORT_NOTES });
+}
+
 void run_hold(JobRun *run) {
         post(run, (JobReport){ .kind = JOB_REPORT_HOLD });
 }

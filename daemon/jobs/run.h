@@ -28,6 +28,7 @@ typedef enum JobReportKind {
         JOB_REPORT_BYTES, /* done, total */
         JOB_REPORT_BANDWIDTH, /* done: bytes per second */
         JOB_REPORT_HOLD,
+        JOB_REPORT_NOTES,
         JOB_REPORT_WANTS_FACTS,
 } JobReportKind;
 
@@ -85,6 +86,8 @@ void run_span(JobRun *run, double from, double to);
 void run_bytes(JobRun *run, uint64_t done, uint64_t total);
 void run_bandwidth(JobRun *run, uint64_t bytes_per_second);
 
+/* The notes of the domain's snapshots have changed in the store. */
+void run_notes_changed(JobRun *run);
 /* From here on the work changes the domain's snapshots: mirror_hold(). */
 void run_hold(JobRun *run);
 

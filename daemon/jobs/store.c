@@ -89,7 +89,9 @@ static int save(Store *store, const char *uuid) {
 
         if (json_object_object_length(notes) == 0)
                 return file_remove(store->fd, name);
-        return file_replace(store->fd, name, json_object_to_json_string_ext(notes, JSON_C_TO_STRING_PRETTY));
+        return file_replace(store->fd, name,
+                json_object_to_json_string_ext(
+                        notes, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 static struct json_object *find_entry(struct json_object *notes, const char *name, uint64_t created) {

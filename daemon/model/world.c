@@ -213,16 +213,18 @@ static bool is_successor(const SnapshotRecord *old, const SnapshotRecord *new) {
 }
 
 /* Hang it below the parent that its record names, if that is there.  When not, it stays: the parent was
- * removed, and the record that says so is yet to be read. */
-static void settle(Snapshot *snapshot) {
+ * removed, and the record that says so is yet to be read.  Whether it moved. */
+static bool settle(Snapshot *snapshot) {
         const char *name = snapshot->record->parent;
         Snapshot *parent = name ? domain_find_snapshot(snapshot->domain, name) : NULL;
 
-        if (name && !parent)
-                return;
-        /* A loop can only come from metadata that contradict each other between two reads. */
-        if (!tree_is_below(parent, snapshot))
-                reparent(snapshot, parent);
+        if ((name && !parent) || parent == snapshot->parent)
+                return false;
+        /* A loop: the parent has yet to move away from below, or metadata contradict each other. */
+        if (tree_is_below(parent, snapshot))
+                return false;
+        reparent(snapshot, parent);
+        return true;
 }
 
 Snapshot *domain_put_snapshot(Domain *domain, SnapshotRecord *record) {
@@ -253,10 +255,15 @@ Snapshot *domain_put_snapshot(Domain *domain, SnapshotRecord *record) {
 void domain_settle(Domain *domain) {
         GHashTableIter iter;
         void *snapshot;
+        bool moved;
 
-        g_hash_table_iter_init(&iter, domain->snapshots);
-        while (g_hash_table_iter_next(&iter, NULL, &snapshot))
-                settle(snapshot);
+        /* One may have to wait until another has moved; each moves once at most. */
+        do {
+                moved = false;
+                g_hash_table_iter_init(&iter, domain->snapshots);
+                while (g_hash_table_iter_next(&iter, NULL, &snapshot))
+                        moved |= settle(snapshot);
+        } while (moved);
 }
 
 void domain_remove_snapshot(Domain *domain, Snapshot *snapshot) {
@@ -289,8 +296,14 @@ void domain_set_current(Domain *domain, const char *name) {
 }
 
 void snapshot_set_notes(Snapshot *snapshot, SnapshotNotes notes) {
-        g_free(snapshot->notes.reason);
+        const SnapshotNotes before = snapshot->notes;
+        bool same = before.consistency == notes.consistency && before.condition == notes.condition &&
+                before.protected == notes.protected && g_strcmp0(before.reason, notes.reason) == 0;
+
         snapshot->notes = notes;
+        g_free(before.reason);
+        if (same)
+                return;
         TELL(snapshot->domain->world, snapshot_changed, snapshot, SNAPSHOT_CHANGED_NOTES);
 }
 
