@@ -24,8 +24,12 @@ deps_list() {
 }
 
 deps_installed() {
+    local name
     # a library whose name grew a suffix on the way to Debian 13 (64-bit time_t) provides the old name
-    dpkg-query -W -f '${db:Status-Status}\n' "$1" "$1t64" 2>/dev/null | grep -qx installed
+    for name in "$1" "$1t64"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" != installed ] || return 0
+    done
+    return 1
 }
 
 # deps_missing PURPOSE...: name the packages that are not here, one a line

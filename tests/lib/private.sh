@@ -6,6 +6,11 @@
 W=${VS_WORLD:?run this through tests/lib/world}
 virtsnapd_options=()
 
+# With a terminal at hand virsh starts an agent of polkit, which has no say in here.
+if (: </dev/tty) 2>/dev/null; then
+    virsh() { setsid --wait virsh "$@"; }
+fi
+
 # wait_for SECONDS COMMAND...: until the command succeeds; false, saying what it waited for, when it does not
 wait_for() {
     local seconds=$1 deadline

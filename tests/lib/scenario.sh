@@ -137,15 +137,15 @@ job_done() {
 }
 
 
-# fails ERROR PATH INTERFACE METHOD [ARGUMENT...]: with this error, at once or as a job
+# fails ERROR PATH INTERFACE METHOD [ARGUMENT...]: with this error (a part of its name), at once or as a job
 fails() {
     local error=$1 out
     shift
     if out=$(vs_call "$@" 2>&1); then
         job=$(grep -oE "/org/[^']+" <<<"$out")
-        job_ends failed "Error.$error'"
+        job_ends failed "$error"
     else
-        contains "$out" "Error.$error: "
+        contains "$out" "$error"
     fi
 }
 

@@ -69,6 +69,3 @@ job_ends cancelled
 same "$(head_of m3 vda)" "$W/img/m3.s3"
 chain_holds "$W/img/m3.s3" 4
 same "$(snapshot_prop m3 s3 Condition)" deleting
-
-it "a hundred ids later none is used twice"
-same "$(vs_call '' Manager ListJobs "{'ended': <true>}" | grep -oE 'job/[0-9]+' | sort | uniq -d)" ''
