@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 /* How many numbers are reserved at once: a write for each of them would cost a sync a job. */
 #define ID_BLOCK 64U
 #define ID_FILE "next-id"
+/* No number of ours comes near: what is above is nobody's. */
+#define ID_MAX (UINT64_MAX / 2)
 
 static void record_name(char *name, size_t size, uint64_t id) {
         snprintf(name, size, "%" PRIu64 ".json", id);
@@ -48,7 +51,7 @@ static uint64_t id_of_name(const char *name) {
         errno = 0;
         id = strtoull(name, &end, 10);
         record_name(again, sizeof again, id);
-        return errno == 0 && strcmp(again, name) == 0 ? id : 0;
+        return errno == 0 && id <= ID_MAX && strcmp(again, name) == 0 ? id : 0;
 }
 
 static struct json_object *parse_record(const char *text) {
@@ -132,21 +135,53 @@ struct JobIds {
         uint64_t next, reserved; /* numbers below reserved are on disk as used */
 };
 
-/* Above everything that was ever seen: what the file says, what records there are, and, should the file have
- * been lost, the time. */
+static void id_text(char *text, size_t size, uint64_t id) {
+        snprintf(text, size, "%" PRIu64 "\n", id);
+}
+
+/* What next-id says, if it is what job_ids_next() writes and not a part of that. */
+static int read_next(int state_fd, uint64_t *ret) {
+        g_autofree char *text = NULL;
+        char again[32];
+        uint64_t next;
+        int r = file_read(state_fd, ID_FILE, sizeof again, &text);
+
+        if (r < 0)
+                return r;
+        next = strtoull(text, NULL, 10);
+        id_text(again, sizeof again, next);
+        if (next == 0 || next > ID_MAX || strcmp(again, text) != 0)
+                return -EBADMSG;
+        *ret = next;
+        return 0;
+}
+
+static bool folder_is_empty(int folder_fd) {
+        DIR *dir = open_records(folder_fd);
+        struct dirent *entry;
+        bool empty = true;
+
+        while (dir && empty && (entry = readdir(dir)))
+                empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+        if (dir)
+                closedir(dir);
+        return empty;
+}
+
+/* Above everything that was ever given: what the file says, what records there are, and, should the file
+ * have been lost, the time. */
 static uint64_t first_id(int state_fd, int records_fd) {
         g_autoptr(GPtrArray) names = record_names(records_fd);
-        g_autofree char *text = NULL;
-        uint64_t first = 1;
-        int r;
+        uint64_t first;
+        int r = read_next(state_fd, &first);
 
-        r = file_read(state_fd, ID_FILE, 64, &text);
-        if (r >= 0)
-                first = strtoull(text, NULL, 10);
-        if (r < 0 && r != -ENOENT)
-                log_warning("cannot read " ID_FILE ": %s", strerror(-r));
-        if ((r < 0 && r != -ENOENT) || first == 0 || first > UINT64_MAX / 2)
+        if (r == -ENOENT && folder_is_empty(records_fd))
+                return 1;
+        if (r < 0) {
+                log_warning("cannot read " ID_FILE " (%s): jobs are numbered by the time from here on",
+                        strerror(-r));
                 first = (uint64_t) g_get_real_time();
+        }
         if (names->len)
                 first = MAX(first, id_of_name(names->pdata[names->len - 1]) + 1);
         return first;
@@ -170,7 +205,7 @@ int job_ids_next(JobIds *ids, uint64_t *ret) {
                 char text[32];
                 int r;
 
-                snprintf(text, sizeof text, "%" PRIu64 "\n", ids->reserved + ID_BLOCK);
+                id_text(text, sizeof text, ids->reserved + ID_BLOCK);
                 r = file_replace(ids->state_fd, ID_FILE, text);
                 if (r < 0)
                         return r;
