@@ -27,6 +27,7 @@ struct Connection {
 
         virConnectPtr handle;
         int callbacks[N_EVENTS];
+        struct Registration *closed;
         unsigned generation;
         ConnectionInfo info;
         char *problem;
@@ -65,8 +66,8 @@ typedef struct EventLetter {
         ConnectionEvent event;
 } EventLetter;
 
-/* What a callback of libvirt gets: constant for as long as the connection is registered, then freed by
- * libvirt. */
+/* What a callback of libvirt gets: constant for as long as it is registered, then freed by libvirt, but for
+ * that of the close callback. */
 typedef struct Registration {
         Connection *connection;
         Mailbox *mailbox;
@@ -172,6 +173,7 @@ typedef struct OpenTask {
 
         virConnectPtr handle;
         int callbacks[N_EVENTS];
+        Registration *closed;
         ConnectionInfo info;
         GError *error;
 } OpenTask;
@@ -227,7 +229,6 @@ static bool is_remote(const char *uri) {
 
 static void work_open(Task *task) {
         OpenTask *open = (OpenTask *) task;
-        Registration *registration;
         unsigned long version = 0;
         g_autofree char *hypervisor = NULL;
         char *uri;
@@ -237,10 +238,10 @@ static void work_open(Task *task) {
                 virt_fail(&open->error, NULL);
                 return;
         }
-        /* Only remote drivers have one; a local libvirtd is remote in this sense. */
-        registration = registration_new(open);
-        if (virConnectRegisterCloseCallback(open->handle, on_close, registration, g_free) < 0)
-                g_free(registration);
+        /* Only remote drivers have one; a local libvirtd is remote in this sense.  The others take the call
+         * and forget it, and would never free what they were given: it stays ours. */
+        open->closed = registration_new(open);
+        virConnectRegisterCloseCallback(open->handle, on_close, open->closed, NULL);
         /* A local libvirtd that dies closes its socket; asking it again and again would only wake us both.
          */
         if (is_remote(open->uri))
@@ -262,8 +263,11 @@ static void work_open(Task *task) {
 static void drop_open(Task *task) {
         OpenTask *open = (OpenTask *) task;
 
-        if (open->handle)
+        if (open->handle) {
+                virConnectUnregisterCloseCallback(open->handle, on_close);
                 virConnectClose(open->handle);
+        }
+        g_free(open->closed);
         info_clear(&open->info);
         g_clear_error(&open->error);
         g_free(open->uri);
@@ -312,6 +316,7 @@ static void done_open(Task *task) {
         }
         connection->handle = g_steal_pointer(&open->handle);
         memcpy(connection->callbacks, open->callbacks, sizeof open->callbacks);
+        connection->closed = g_steal_pointer(&open->closed);
         info_clear(&connection->info);
         connection->info = open->info;
         open->info = (ConnectionInfo){};
@@ -346,7 +351,14 @@ typedef struct CloseTask {
         Task task;
         virConnectPtr handle;
         int callbacks[N_EVENTS];
+        Registration *closed;
 } CloseTask;
+
+/* No longer called when this returns. */
+static void forget_close(CloseTask *closing) {
+        virConnectUnregisterCloseCallback(closing->handle, on_close);
+        g_clear_pointer(&closing->closed, g_free);
+}
 
 static void work_close(Task *task) {
         CloseTask *closing = (CloseTask *) task;
@@ -355,19 +367,28 @@ static void work_close(Task *task) {
         for (size_t i = 0; i < N_EVENTS; i++)
                 if (closing->callbacks[i] >= 0)
                         virConnectDomainEventDeregisterAny(closing->handle, closing->callbacks[i]);
-        virConnectUnregisterCloseCallback(closing->handle, on_close);
+        forget_close(closing);
         virConnectClose(closing->handle);
 }
 
-static void free_close(Task *task) {
+static void done_close(Task *task) {
         g_free(task);
+}
+
+/* The daemon leaves, and does not wait for libvirt to say goodbye. */
+static void drop_close(Task *task) {
+        CloseTask *closing = (CloseTask *) task;
+
+        forget_close(closing);
+        g_free(closing);
 }
 
 static void release(Connection *connection) {
         CloseTask *closing = g_new0(CloseTask, 1);
 
-        closing->task = (Task){ .work = work_close, .done = free_close, .drop = free_close };
+        closing->task = (Task){ .work = work_close, .done = done_close, .drop = drop_close };
         closing->handle = g_steal_pointer(&connection->handle);
+        closing->closed = g_steal_pointer(&connection->closed);
         memcpy(closing->callbacks, connection->callbacks, sizeof closing->callbacks);
         pool_submit(connection->pool, &closing->task);
 }
