@@ -70,6 +70,7 @@ static struct json_object *moves_to_json(GHashTable *moves) {
                 record_add_string(json, "from", name);
                 json_object_object_add(json, "to", ref_to_json(&move->to));
                 record_add_bool(json, "open", move->open);
+                record_add_bool(json, "user", move->user);
                 if (move->below) {
                         struct json_object *below = json_object_new_array();
 
@@ -136,15 +137,18 @@ static LayerMove *move_from_json(const struct json_object *json) {
                 return NULL;
         move = layer_move_new(path, record_string(to, "format"), record_bool(to, "block"));
         move->open = record_bool(json, "open");
+        move->user = record_bool(json, "user");
         if (!below)
                 return move;
-        move->below = g_ptr_array_new_with_free_func((GDestroyNotify) layer_ref_free);
+        move->below = layer_ref_array_new();
         for (size_t i = 0; i < json_object_array_length(below); i++) {
                 const struct json_object *ref = json_object_array_get_idx(below, i);
 
+                path = record_string(ref, "path");
+                if (!path)
+                        return layer_move_free(move);
                 g_ptr_array_add(move->below,
-                        layer_ref_new(record_string(ref, "path"), record_string(ref, "format"),
-                                record_bool(ref, "block")));
+                        layer_ref_new(path, record_string(ref, "format"), record_bool(ref, "block")));
         }
         return move;
 }
