@@ -15,7 +15,7 @@
 
 typedef struct Options {
         gboolean user, version;
-        char *uri, *state, *config;
+        char *uri, *state;
         double idle_timeout;
 } Options;
 
@@ -66,7 +66,10 @@ static void block_signals(void) {
 
 static int run(const Options *options) {
         const ServiceOptions service_options = {
-                .user = options->user, .uri = options->uri, .state = options->state
+                .user = options->user,
+                .uri = options->uri,
+                .state = options->state,
+                .idle_usec = (uint64_t) (options->idle_timeout * 1e6),
         };
         g_autoptr(Service) service = NULL;
         g_autoptr(GError) error = NULL;
@@ -115,6 +118,5 @@ int main(int argc, char **argv) {
         r = run(&options);
         g_free(options.uri);
         g_free(options.state);
-        g_free(options.config);
         return r;
 }

@@ -18,6 +18,9 @@
 /* Threads that read from libvirt. */
 #define READERS 4U
 
+/* While leaving: how often to look whether what came last is done. */
+#define LEAVING_USEC (20U * 1000U)
+
 /* What happens comes after what callers ask. */
 #define PRIORITY_LETTERS (SD_EVENT_PRIORITY_NORMAL + 10)
 
@@ -33,8 +36,65 @@ struct Service {
         Queue *queue;
         External *external;
         Bus *bus;
-        bool recovered;
+        bool recovered, leaving;
+        uint64_t idle_usec;
+        sd_event_source *idle;
 };
+
+/* ---- leaving when idle ---- */
+
+static bool is_busy(const Service *service) {
+        return bus_is_busy(service->bus) || queue_n_waiting(service->queue) > 0 ||
+                queue_n_running(service->queue) > 0;
+}
+
+static void look_later(Service *service, uint64_t usec) {
+        if (sd_event_source_set_time_relative(service->idle, usec) < 0 ||
+                sd_event_source_set_enabled(service->idle, SD_EVENT_ONESHOT) < 0)
+                log_error("cannot wait until idle");
+}
+
+/* The name is given back.  What came in before was served; a job that it began is seen to its end. */
+static void on_gone(void *userdata) {
+        Service *service = userdata;
+
+        service->leaving = true;
+        look_later(service, 0);
+}
+
+static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
+        Service *service = userdata;
+        uint64_t now = 0, idle_from;
+        int r;
+
+        if (service->leaving) {
+                if (!is_busy(service))
+                        return sd_event_exit(service->event, 0);
+                look_later(service, LEAVING_USEC);
+                return 0;
+        }
+        sd_event_now(service->event, CLOCK_MONOTONIC, &now);
+        idle_from = bus_last_call(service->bus) + service->idle_usec;
+        if (is_busy(service) || idle_from > now) {
+                look_later(service, idle_from > now ? idle_from - now : service->idle_usec);
+                return 0;
+        }
+        log_info("idle, leaving");
+        sd_notify(0, "STOPPING=1");
+        r = bus_leave(service->bus, on_gone, service);
+        return r < 0 ? r : 0;
+}
+
+static void leave_when_idle(Service *service) {
+        int r;
+
+        if (service->idle_usec == 0 || service->idle)
+                return;
+        r = sd_event_add_time_relative(
+                service->event, &service->idle, CLOCK_MONOTONIC, service->idle_usec, 0, on_idle, service);
+        if (r < 0)
+                log_error("cannot wait until idle: %s", strerror(-r));
+}
 
 /* ---- the connection comes and goes ---- */
 
@@ -50,6 +110,7 @@ static void open_doors(Service *service) {
                 return;
         }
         sd_notify(0, "READY=1");
+        leave_when_idle(service);
 }
 
 static void on_filled(void *userdata) {
@@ -199,6 +260,7 @@ Service *service_new(sd_event *event, const ServiceOptions *options, GError **er
 
         service->event = sd_event_ref(event);
         service->state_fd = -1;
+        service->idle_usec = options->idle_usec;
         if (!connection_start_events(error) || !build(service, options, error))
                 return NULL;
         return g_steal_pointer(&service);
@@ -207,6 +269,7 @@ Service *service_new(sd_event *event, const ServiceOptions *options, GError **er
 Service *service_free(Service *service) {
         if (!service)
                 return NULL;
+        sd_event_source_disable_unref(service->idle);
         queue_free(service->queue);
         external_free(service->external);
         connection_free(service->connection);
@@ -221,8 +284,4 @@ Service *service_free(Service *service) {
         sd_event_unref(service->event);
         g_free(service);
         return NULL;
-}
-
-bool service_is_busy(const Service *service) {
-        return queue_n_running(service->queue) > 0;
 }

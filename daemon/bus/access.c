@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/bus/access.h"
 
+#include <systemd/sd-event.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <glib.h>
@@ -14,6 +16,7 @@ struct Access {
         sd_bus *bus;
         sd_bus_slot *filter;
         GHashTable *uids; /* unique name → uid + 1 */
+        uint64_t last_call;
 };
 
 static uint32_t ask_uid(sd_bus_message *message) {
@@ -24,6 +27,10 @@ static uint32_t ask_uid(sd_bus_message *message) {
                 sd_bus_creds_get_euid(creds, &uid);
         sd_bus_creds_unref(creds);
         return uid;
+}
+
+uint64_t access_last_call(const Access *access) {
+        return access->last_call;
 }
 
 uint32_t access_sender_uid(Access *access, sd_bus_message *message) {
@@ -55,6 +62,7 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
 
         if (sd_bus_message_is_method_call(message, NULL, NULL) <= 0)
                 return 0;
+        sd_event_now(sd_bus_get_event(access->bus), CLOCK_MONOTONIC, &access->last_call);
         if (is_allowed(access_sender_uid(access, message)))
                 return 0;
         return sd_bus_reply_method_errorf(message, SD_BUS_ERROR_ACCESS_DENIED,

@@ -16,6 +16,9 @@ typedef struct Access Access;
 int access_new(sd_bus *bus, Access **ret);
 Access *access_free(Access *access);
 
+/* When a method was last called, µs of CLOCK_MONOTONIC; 0: never. */
+uint64_t access_last_call(const Access *access);
+
 /* The sender's uid, VS_UID_UNKNOWN when it cannot be found out.  Asked once a connection, then remembered.
  */
 uint32_t access_sender_uid(Access *access, sd_bus_message *message);

@@ -108,6 +108,7 @@ static void done_reader(Task *task) {
         if (r < 0)
                 log_debug("cannot reply: %s", strerror(-r));
         sd_bus_message_unref(reader->message);
+        reader->bus->n_calls--;
         free_reader(reader);
 }
 
@@ -132,6 +133,7 @@ int bus_call_reader(
         reader->call = call;
         reader->params = params;
         reader->handle = handle;
+        bus->n_calls++;
         pool_submit(bus->readers, &reader->task);
         return 1;
 }
@@ -346,4 +348,36 @@ bool bus_take_name(Bus *bus, GError **error) {
                         r == -EEXIST ? "another virtsnapd has it" : strerror(-r));
         bus->named = true;
         return true;
+}
+
+bool bus_is_busy(const Bus *bus) {
+        return bus->n_calls > 0;
+}
+
+uint64_t bus_last_call(const Bus *bus) {
+        return access_last_call(bus->access);
+}
+
+typedef struct Leaving {
+        void (*gone)(void *userdata);
+        void *userdata;
+} Leaving;
+
+/* The bus answers in order: what was sent to our name before is here, and has been handled. */
+static int on_released(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        g_autofree Leaving *leaving = userdata;
+
+        leaving->gone(leaving->userdata);
+        return 0;
+}
+
+int bus_leave(Bus *bus, void (*gone)(void *userdata), void *userdata) {
+        Leaving *leaving = g_new(Leaving, 1);
+        int r;
+
+        *leaving = (Leaving){ gone, userdata };
+        r = sd_bus_release_name_async(bus->bus, NULL, VS_BUS_NAME, on_released, leaving);
+        if (r < 0)
+                g_free(leaving);
+        return r;
 }

@@ -28,6 +28,7 @@ struct Bus {
         sd_event_source *job_news; /* bus/job.c: the next time that jobs may be told of */
         GHashTable *job_changes; /* bus/job.c: what is to be told of which */
         bool named; /* we have our name: from here on, news are worth telling */
+        unsigned n_calls; /* calls that will be answered later */
 };
 
 /* Connect to the system's bus, or the user's.  All that is handed over is borrowed. */
@@ -38,6 +39,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bus, bus_free)
 
 /* Take the name; once the world is filled.  Told objects are those that come from now on. */
 bool bus_take_name(Bus *bus, GError **error);
+
+/* Whether a caller waits for an answer. */
+bool bus_is_busy(const Bus *bus);
+/* When a method was last called, µs of CLOCK_MONOTONIC. */
+uint64_t bus_last_call(const Bus *bus);
+/* Give the name back; gone is called when no call can come any more, and those that came have been answered.
+ */
+int bus_leave(Bus *bus, void (*gone)(void *userdata), void *userdata);
 
 /* The connection to libvirt came or went. */
 void bus_connection_changed(Bus *bus);
