@@ -65,9 +65,9 @@ static bool check_folder(const char *path, const GPtrArray *folders, GError **er
 bool overlay_check_path(const char *path, const GPtrArray *folders, bool reuse, GError **error) {
         struct stat st;
 
-        if (*path != '/' || g_str_has_suffix(path, "/") || strlen(path) >= PATH_MAX)
-                return vs_fail(
-                        error, VS_ERR_INVALID_PATH, "%.256s is not the absolute path of a file.", path);
+        if (*path != '/' || g_str_has_suffix(path, "/") || strstr(path, "//") || strlen(path) >= PATH_MAX)
+                return vs_fail(error, VS_ERR_INVALID_PATH,
+                        "%.256s is not the absolute path of a file in its shortest form.", path);
         if (!check_folder(path, folders, error))
                 return false;
         if (lstat(path, &st) < 0) {
@@ -98,18 +98,20 @@ static char *stem_of(const DomainDisk *disk) {
                         break;
                 }
         pattern = g_strdup_printf("(.)-%s-[0-9]+$", target);
-        ours = g_regex_new(pattern, 0, 0, NULL);
+        /* Names of files are bytes. */
+        ours = g_regex_new(pattern, G_REGEX_RAW, 0, NULL);
         return ours ? g_regex_replace(ours, name, -1, 0, "\\1", 0, NULL) : g_strdup(name);
 }
 
-/* Room for the rest within NAME_MAX. */
-static void shorten(char **stem) {
-        g_autofree char *cut = strlen(*stem) > STEM_MAX ? g_strndup(*stem, STEM_MAX) : NULL;
+/* Room for the rest within NAME_MAX, without half a character at the end. */
+static void shorten(char *stem) {
+        size_t n = STEM_MAX;
 
-        if (!cut)
+        if (strlen(stem) <= n)
                 return;
-        g_free(*stem);
-        *stem = g_utf8_make_valid(cut, -1);
+        while (n > STEM_MAX - 4 && ((unsigned char) stem[n] & 0xc0) == 0x80)
+                n--;
+        stem[n] = '\0';
 }
 
 char *overlay_name(const DomainDisk *disk, uint64_t id, GError **error) {
@@ -125,7 +127,7 @@ char *overlay_name(const DomainDisk *disk, uint64_t id, GError **error) {
         }
         folder = g_path_get_dirname(disk->source);
         stem = stem_of(disk);
-        shorten(&stem);
+        shorten(stem);
         /* Ids are never used twice by one daemon; another's file may be in the way. */
         for (unsigned n = 0; n < 100; n++) {
                 g_autofree char *suffix = n ? g_strdup_printf(".%u", n) : g_strdup("");
