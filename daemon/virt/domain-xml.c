@@ -42,6 +42,17 @@ static void disk_destroy(gpointer disk) {
         domain_disk_free(disk);
 }
 
+/* libvirt says connected of the agent's channel while something listens at its other end. */
+static bool parse_agent(const xmlNode *devices) {
+        XML_FOREACH(channel, devices, "channel") {
+                const xmlNode *target = xml_child(channel, "target");
+
+                if (xml_attribute_is(target, "name", "org.qemu.guest_agent.0"))
+                        return xml_attribute_is(target, "state", "connected");
+        }
+        return false;
+}
+
 bool domain_xml_parse(const char *xml, DomainRecord *into, GError **error) {
         g_autoptr(xmlDoc) doc = xml_parse(xml, 0, "domain", error);
         g_autoptr(GPtrArray) disks = g_ptr_array_new_with_free_func(disk_destroy);
@@ -63,6 +74,7 @@ bool domain_xml_parse(const char *xml, DomainRecord *into, GError **error) {
                 xml_take(&into->name, g_steal_pointer(&name));
         if (uuid)
                 xml_take(&into->uuid, g_steal_pointer(&uuid));
+        into->agent_connected = parse_agent(xml_child(domain, "devices"));
         xml_take(&into->title, xml_child_text(domain, "title") ?: g_strdup(""));
         g_clear_pointer(&into->disks, g_ptr_array_unref);
         into->disks = g_steal_pointer(&disks);

@@ -16,7 +16,7 @@
  * drive.
  */
 
-/* Fill title and disks of *into, and name and uuid where the definition has them; what was there is freed,
+/* Fill title, agent_connected and disks of *into, and name and uuid where the definition has them; what was there is freed,
  * the rest stays.  Fails with InvalidXML, *into is then as it was. */
 bool domain_xml_parse(const char *xml, DomainRecord *into, GError **error);
 

@@ -326,9 +326,35 @@ static void test_rewrite_nothing(void) {
         g_assert_error(error, VS_ERROR, VS_ERR_INVALID_XML);
 }
 
+static void test_agent(void) {
+        static const struct {
+                const char *devices;
+                bool connected;
+        } cases[] = {
+                { "", false },
+                { "<channel><target type='virtio' name='org.qemu.guest_agent.0'/></channel>", false },
+                { "<channel><target name='org.qemu.guest_agent.0' state='disconnected'/></channel>", false },
+                { "<channel><target name='com.redhat.spice.0' state='connected'/></channel>", false },
+                { "<channel><target name='com.redhat.spice.0' state='connected'/></channel>"
+                  "<channel><target name='org.qemu.guest_agent.0' state='connected'/></channel>",
+                        true },
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *xml =
+                        g_strdup_printf("<domain type='qemu'><name>web</name><devices>%s</devices></domain>",
+                                cases[i].devices);
+                g_autoptr(DomainRecord) record = g_new0(DomainRecord, 1);
+
+                parse(xml, record);
+                g_assert_cmpint(record->agent_connected, ==, cases[i].connected);
+        }
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/domain-xml/parse", test_parse);
+        g_test_add_func("/domain-xml/agent", test_agent);
         g_test_add_func("/domain-xml/sources", test_sources);
         g_test_add_func("/domain-xml/flags", test_flags);
         g_test_add_func("/domain-xml/refused", test_refused);
