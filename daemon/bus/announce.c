@@ -150,6 +150,7 @@ static bool tell_last(Announcer *announcer) {
         }
         if (last->call)
                 last->call(last->userdata);
+        g_free(last->userdata);
         return true;
 }
 
@@ -259,6 +260,7 @@ static void last_free(void *data) {
         Last *last = data;
 
         sd_bus_message_unref(last->signal);
+        g_free(last->userdata);
         g_free(last);
 }
 

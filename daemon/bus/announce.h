@@ -33,5 +33,6 @@ void announce_changed(Announcer *announcer, const AnnouncedType *type, const cha
 void announce_now(Announcer *announcer, const AnnouncedType *type, const char *path, unsigned bits);
 /* Behind all that is to be told so far.  Takes the message over; NULL is out of memory and goes unsaid. */
 void announce_signal(Announcer *announcer, sd_bus_message *signal);
-/* The same for a call of one's own. */
+/* The same for a call of one's own.  userdata is taken over, and freed with g_free() whether called or not.
+ */
 void announce_then(Announcer *announcer, void (*call)(void *userdata), void *userdata);

@@ -225,7 +225,7 @@ static int emit_removed(Bus *bus, const Job *job) {
 
 /* Everything that the job has changed has been told by now. */
 static void tell_end(void *userdata) {
-        g_autofree Ended *ended = userdata;
+        const Ended *ended = userdata;
         JobNews *news = news_of(ended->bus, ended->id);
         int r;
 
