@@ -44,11 +44,11 @@ take_disks m1 after
 
 it "the commit ended while no daemon was there: metadata follows all the same"
 chain_machine m2
-disk_write m2 0 0x77 16M 4M
+disk_write m2 0 0x77 16M 16M
 take_disks m2 s4
 job_start domain/m2 Domain BlockCommit vda \
     "{'top': <'$W/img/m2.s3'>, 'base': <'$W/img/m2.s2'>, 'force': <true>, 'bandwidth': <uint64 2000000>}"
-wait_for 30 is "$job" Job State running
+wait_for 30 at_least "$job" Job BytesDone 1
 daemon_kill
 virsh -q blockjob m2 vda --bytes --bandwidth 1000000000
 wait_for 30 no_block_job m2
@@ -56,7 +56,7 @@ back
 job_ends 'done'
 [ ! -e "$W/img/m2.s3" ]
 chain_holds "$W/img/m2.s2" 4
-holds "$(layer_of m2 s4)" 0x77 16M 4M
+holds "$(layer_of m2 s4)" 0x77 16M 16M
 chain_holds "$(layer_of m2 s2)" 2
 metadata_true m2
 
@@ -69,3 +69,17 @@ job_ends cancelled
 same "$(head_of m3 vda)" "$W/img/m3.s3"
 chain_holds "$W/img/m3.s3" 4
 same "$(snapshot_prop m3 s3 Condition)" deleting
+
+it "killed as soon as it had answered: done once, wherever it was"
+for moment in 0 0.02 0.1; do
+    count=$(vs_prop domain/m3 Domain SnapshotCount)
+    job_start domain/m3 Domain CreateSnapshot "at-$moment" "{'disk-only': <true>}"
+    sleep "$moment" # nothing to wait for: the moment itself is what is tried
+    daemon_kill
+    daemon_start
+    wait_for 20 connected
+    vs_call "$job" Job Wait 'uint64 60000000' || refused NoSuchJob vs_call '' Manager GetJob "${job##*/}"
+    wait_for 10 listings_agree m3
+    [ "$(vs_prop domain/m3 Domain SnapshotCount)" -le $((count + 1)) ]
+    head_holds m3 4
+done
