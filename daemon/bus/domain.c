@@ -322,7 +322,7 @@ static int merge(sd_bus_message *message, Domain *domain, bool pull, sd_bus_erro
         if (r < 0)
                 return r;
         if (domain->jobs->len == 0 && merge_possible(domain, NULL)) {
-                merge_gather(params, bus->world);
+                merge_gather(params, bus->world, queue_store(bus->queue));
                 return check_first(bus, message, domain, NULL, params, error);
         }
         job = merge_submit(bus->queue, domain, params, access_sender_uid(bus->access, message), &failure);

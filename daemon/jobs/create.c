@@ -389,31 +389,32 @@ static void tell_manual(JobRun *run, const CreateParams *params) {
         }
 }
 
-static bool take(JobRun *run, virDomainPtr domain, CreateParams *params, const char *xml, GError **error) {
-        g_autoptr(VirSnapshot) snapshot = NULL;
-
+static bool take(JobRun *run, virDomainPtr domain, const CreateParams *params, const char *xml,
+        virDomainSnapshotPtr *ret, GError **error) {
         run_phase(run, params->redefine ? "redefining" : "taking the snapshot");
-        snapshot = virDomainSnapshotCreateXML(domain, xml, create_flags(params));
-        if (!snapshot)
-                return virt_fail(error, NULL);
+        *ret = virDomainSnapshotCreateXML(domain, xml, create_flags(params));
+        return *ret || virt_fail(error, NULL);
+}
+
+/* The snapshot is there; that something about it could not be kept is no reason to call it failed. */
+static void keep(JobRun *run, virDomainSnapshotPtr snapshot, CreateParams *params) {
+        g_autoptr(GError) problem = NULL, unknown = NULL;
+
         params->made->made = g_strdup(virDomainSnapshotGetName(snapshot));
         run_snapshot(run, params->made->made);
         tell_manual(run, params);
         for (unsigned i = 0; i < params->made->overlays->len; i++)
                 overlay_restrict(params->made->overlays->pdata[i], params->made->below->pdata[i]);
-        if (needs_notes(params)) {
-                g_autoptr(GError) problem = NULL;
-
-                /* The snapshot is there; that its notes are not is no reason to call it failed. */
-                if (!write_notes(run, snapshot, params, &problem))
-                        run_log(run, "%s", problem->message);
-        }
-        return true;
+        if (!store_add_overlays(params->made->store, params->made->overlays, &unknown))
+                run_log(run, "%s", unknown->message);
+        if (needs_notes(params) && !write_notes(run, snapshot, params, &problem))
+                run_log(run, "%s", problem->message);
 }
 
 static bool work_create(JobRun *run, void *data, GError **error) {
         CreateParams *params = data;
         g_autoptr(VirDomain) domain = run_domain(run, error);
+        g_autoptr(VirSnapshot) snapshot = NULL;
         g_autofree char *xml = NULL;
         bool ok;
 
@@ -432,8 +433,11 @@ static bool work_create(JobRun *run, void *data, GError **error) {
         if (!write_record(run, params, error) || !run_check_cancelled(run, error))
                 return false;
         run_cancelable(run, false);
-        ok = freeze(run, domain, params, error) && take(run, domain, params, xml, error);
+        ok = freeze(run, domain, params, error) && take(run, domain, params, xml, &snapshot, error);
+        /* Nothing comes before it: the guest waits. */
         thaw(run, domain, params);
+        if (ok)
+                keep(run, snapshot, params);
         return ok;
 }
 

@@ -4,6 +4,7 @@
 #include "daemon/base/error.h"
 #include "daemon/jobs/facts.h"
 #include "daemon/jobs/internal.h"
+#include "daemon/jobs/provenance.h"
 #include "daemon/jobs/record.h"
 #include "daemon/virt/read.h"
 #include "daemon/virt/virt-error.h"
@@ -56,7 +57,8 @@ static bool prepare(Queue *queue, Job *job, Domain *domain, void *data, GError *
                 return vs_fail(error, VS_ERR_NO_SUCH_SNAPSHOT, "The snapshot %s is gone.", params->name);
         if (!check(snapshot, params, error))
                 return false;
-        params->facts = facts_gather(queue_world(queue));
+        params->store = queue_store(queue);
+        params->facts = facts_gather(queue_world(queue), params->store);
         return true;
 }
 
@@ -83,24 +85,43 @@ static bool is_below(const Facts *facts, const char *uuid, const SnapshotRecord 
         return false;
 }
 
-static bool check_images(JobRun *run, virConnectPtr handle, const DeleteParams *params, GError **error) {
+/* Whether this snapshot is one of those that go. */
+static bool goes(const DeleteParams *params, const char *uuid, const SnapshotRecord *record) {
+        if (g_strcmp0(record->name, params->name) == 0)
+                return !params->children_only;
+        return (params->children || params->children_only) &&
+                is_below(params->facts, uuid, record, params->name);
+}
+
+/* Call a function for each of those that go, until one fails. */
+static bool for_each(JobRun *run, virConnectPtr handle, virDomainPtr domain, const DeleteParams *params,
+        bool (*call)(JobRun *run, virConnectPtr handle, virDomainPtr domain, const DeleteParams *params,
+                const char *name, GError **error),
+        GError **error) {
         const GPtrArray *all = facts_snapshots(params->facts, run_uuid(run));
 
-        if (params->metadata_only)
-                return true;
         for (unsigned i = 0; all && i < all->len; i++) {
                 const SnapshotRecord *record = all->pdata[i];
-                bool is_top = g_strcmp0(record->name, params->name) == 0;
-                bool goes = is_top ? !params->children_only
-                                   : (params->children || params->children_only) &&
-                                is_below(params->facts, run_uuid(run), record, params->name);
 
-                if (goes &&
-                        !internal_check_images(
-                                params->facts, handle, run_uuid(run), record->name, false, "deleted", error))
+                if (goes(params, run_uuid(run), record) &&
+                        !call(run, handle, domain, params, record->name, error))
                         return false;
         }
         return true;
+}
+
+static bool check_image(JobRun *run, virConnectPtr handle, virDomainPtr domain, const DeleteParams *params,
+        const char *name, GError **error) {
+        return params->metadata_only ||
+                internal_check_images(params->facts, handle, run_uuid(run), name, false, "deleted", error);
+}
+
+static bool keep_provenance(JobRun *run, virConnectPtr handle, virDomainPtr domain,
+        const DeleteParams *params, const char *name, GError **error) {
+        g_autoptr(VirSnapshot) snapshot =
+                params->metadata_only ? lookup_snapshot(domain, name, error) : NULL;
+
+        return !params->metadata_only || (snapshot && provenance_keep(params->store, snapshot, error));
 }
 
 static bool work_delete(JobRun *run, void *data, GError **error) {
@@ -109,8 +130,9 @@ static bool work_delete(JobRun *run, void *data, GError **error) {
         g_autoptr(VirDomain) domain = handle ? lookup_domain(handle, run_uuid(run), error) : NULL;
         g_autoptr(VirSnapshot) snapshot = domain ? lookup_snapshot(domain, params->name, error) : NULL;
 
-        if (!snapshot || !check_images(run, handle, params, error) || !write_record(run, params, error) ||
-                !run_check_cancelled(run, error))
+        if (!snapshot || !for_each(run, handle, domain, params, check_image, error) ||
+                !write_record(run, params, error) || !run_check_cancelled(run, error) ||
+                !for_each(run, handle, domain, params, keep_provenance, error))
                 return false;
         run_cancelable(run, false);
         run_phase(run, "deleting");

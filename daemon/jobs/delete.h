@@ -7,6 +7,7 @@ typedef struct DeleteParams {
         char *name;
         uint64_t created; /* of the one that is meant, should another have taken its name meanwhile */
         bool children, children_only, metadata_only, force;
+        Store *store;
         struct Facts *facts; /* gathered when its turn comes */
 } DeleteParams;
 

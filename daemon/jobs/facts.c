@@ -12,20 +12,24 @@
 #include "daemon/virt/image.h"
 #include "daemon/virt/read.h"
 #include "daemon/virt/virt-error.h"
+#include "daemon/virt/volume.h"
 
 typedef struct FactDomain {
         DomainRecord *record;
+        DomainRecord *next; /* what a running domain will start with the next time, or NULL */
         GPtrArray *snapshots; /* of SnapshotRecord */
 } FactDomain;
 
 struct Facts {
         GHashTable *domains; /* uuid → FactDomain */
+        Store *store;
 };
 
 static void fact_domain_free(void *data) {
         FactDomain *fact = data;
 
         domain_record_free(fact->record);
+        domain_record_free(fact->next);
         g_ptr_array_unref(fact->snapshots);
         g_free(fact);
 }
@@ -42,11 +46,12 @@ static FactDomain *fact_domain_new(const Domain *domain) {
         return fact;
 }
 
-Facts *facts_gather(const World *world) {
+Facts *facts_gather(const World *world, Store *store) {
         Facts *facts = g_new0(Facts, 1);
         GHashTableIter iter;
         void *value;
 
+        facts->store = store;
         facts->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, fact_domain_free);
         g_hash_table_iter_init(&iter, world_domains(world));
         while (g_hash_table_iter_next(&iter, NULL, &value)) {
@@ -102,6 +107,70 @@ const SnapshotRecord *facts_snapshot(const Facts *facts, const char *uuid, const
                 if (strcmp(((SnapshotRecord *) snapshots->pdata[i])->name, name) == 0)
                         return snapshots->pdata[i];
         return NULL;
+}
+
+/* ---- what the world does not know, or not yet ---- */
+
+/* The other definition of a running domain may name other images. */
+static bool read_next(FactDomain *fact, virDomainPtr domain, GError **error) {
+        g_autoptr(DomainRecord) next = g_new0(DomainRecord, 1);
+        char *xml;
+        bool ok;
+
+        if (fact->next || !fact->record->persistent || fact->record->state == DOMAIN_SHUTOFF)
+                return true;
+        xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
+        if (!xml)
+                return virt_last_error_is(VIR_ERR_NO_DOMAIN) ||
+                        virt_fail(error, "cannot read a domain's persistent definition");
+        ok = domain_xml_parse(xml, next, error);
+        free(xml);
+        if (ok)
+                fact->next = g_steal_pointer(&next);
+        return ok;
+}
+
+/* One that was defined just now, or could not be read when the world was; a snapshot likewise. */
+static bool is_behind(const FactDomain *fact, virDomainPtr domain) {
+        return !fact || fact->record->list_error ||
+                virDomainSnapshotNum(domain, 0) != (int) fact->snapshots->len;
+}
+
+static bool complete_domain(Facts *facts, virConnectPtr handle, virDomainPtr domain, GError **error) {
+        char uuid[VIR_UUID_STRING_BUFLEN];
+        g_autoptr(GError) problem = NULL;
+        FactDomain *fact;
+
+        if (virDomainGetUUIDString(domain, uuid) < 0)
+                return virt_fail(error, NULL);
+        fact = g_hash_table_lookup(facts->domains, uuid);
+        if (is_behind(fact, domain)) {
+                if (!facts_refresh(facts, handle, uuid, &problem)) {
+                        if (g_error_matches(problem, VS_ERROR, VS_ERR_NO_SUCH_DOMAIN))
+                                return true;
+                        g_propagate_prefixed_error(error, g_steal_pointer(&problem),
+                                "Nobody can tell which images the domain %s needs: ",
+                                virDomainGetName(domain));
+                        return false;
+                }
+                fact = g_hash_table_lookup(facts->domains, uuid);
+        }
+        return read_next(fact, domain, error) && volumes_resolve(handle, fact->record, error) &&
+                (!fact->next || volumes_resolve(handle, fact->next, error));
+}
+
+/* What is missed here would not be there to protect its images. */
+static bool complete(Facts *facts, virConnectPtr handle, GError **error) {
+        virDomainPtr *domains = NULL;
+        int n = virConnectListAllDomains(handle, &domains, 0);
+        bool ok = n >= 0 || virt_fail(error, "cannot list the domains");
+
+        for (int i = 0; i < n; i++) {
+                ok = ok && complete_domain(facts, handle, domains[i], error);
+                virDomainFree(domains[i]);
+        }
+        free(domains);
+        return ok;
 }
 
 /* ---- reading images ---- */
@@ -266,9 +335,7 @@ static bool pin_managed_save(
                 return virt_fail(error, "cannot read the managed save");
         ok = domain_xml_parse(xml, saved, error);
         free(xml);
-        if (!ok)
-                return false;
-        if (!add_disks(graph, saved, error))
+        if (!ok || !volumes_resolve(handle, saved, error) || !add_disks(graph, saved, error))
                 return false;
         for (unsigned i = 0; i < saved->disks->len; i++) {
                 const DomainDisk *disk = saved->disks->pdata[i];
@@ -282,25 +349,42 @@ static bool pin_managed_save(
 
 static void pin_domain(LayerGraph *graph, const FactDomain *fact) {
         layer_graph_pin_domain(graph, fact->record);
+        if (fact->next)
+                layer_graph_pin_domain(graph, fact->next);
         for (unsigned i = 0; i < fact->snapshots->len; i++)
                 layer_graph_pin_snapshot(
                         graph, fact->record->name, fact->record->uuid, fact->snapshots->pdata[i]);
 }
 
+/* Overlays that no snapshot names any more. */
+static void mark_overlays(LayerGraph *graph, Store *store) {
+        g_autoptr(GPtrArray) overlays = store_overlays(store);
+
+        for (unsigned i = 0; i < overlays->len; i++)
+                layer_graph_mark_overlay(graph, overlays->pdata[i]);
+}
+
+static bool add_definitions(LayerGraph *graph, const FactDomain *fact, GError **error) {
+        return add_disks(graph, fact->record, error) && (!fact->next || add_disks(graph, fact->next, error));
+}
+
 bool facts_read_graph(
-        const Facts *facts, virConnectPtr handle, const char *uuid, LayerGraph **ret, GError **error) {
+        Facts *facts, virConnectPtr handle, const char *uuid, LayerGraph **ret, GError **error) {
         g_autoptr(LayerGraph) graph = layer_graph_new();
-        const DomainRecord *record = facts_domain(facts, uuid);
+        const DomainRecord *record;
         GHashTableIter iter;
         void *value;
 
+        if (!complete(facts, handle, error))
+                return false;
+        record = facts_domain(facts, uuid);
         if (!record)
                 return vs_fail(error, VS_ERR_NO_SUCH_DOMAIN, "The domain is gone.");
 
         /* Definitions first: they name formats, and a snapshot's metadata does not. */
         g_hash_table_iter_init(&iter, facts->domains);
         while (g_hash_table_iter_next(&iter, NULL, &value))
-                if (!add_disks(graph, ((FactDomain *) value)->record, error))
+                if (!add_definitions(graph, value, error))
                         return false;
         g_hash_table_iter_init(&iter, facts->domains);
         while (g_hash_table_iter_next(&iter, NULL, &value))
@@ -311,6 +395,7 @@ bool facts_read_graph(
                 pin_domain(graph, value);
         if (!add_neighbours(graph, uuid, record, error))
                 return false;
+        mark_overlays(graph, facts->store);
         g_hash_table_iter_init(&iter, facts->domains);
         while (g_hash_table_iter_next(&iter, NULL, &value)) {
                 const DomainRecord *other = ((FactDomain *) value)->record;

@@ -3,6 +3,7 @@
 
 #include <libvirt/libvirt.h>
 
+#include "daemon/jobs/store.h"
 #include "daemon/model/layers.h"
 #include "daemon/model/world.h"
 
@@ -14,7 +15,7 @@
 typedef struct Facts Facts;
 
 /* Loop thread.  The caller's to free, on any thread. */
-Facts *facts_gather(const World *world);
+Facts *facts_gather(const World *world, Store *store);
 Facts *facts_free(Facts *facts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Facts, facts_free)
 
@@ -29,8 +30,10 @@ const SnapshotRecord *facts_snapshot(const Facts *facts, const char *uuid, const
 
 /*
  * The graph of all layers that are named anywhere, and of all images in the folders of the domain's own.
+ * Facts are completed first: by domains and snapshots that libvirt has by now, by the definitions that
+ * running domains will start with, and by the paths of volumes.
  * Reads headers and managed saves: blocks, for job threads.  An image that is gone is left out; one
  * that is there and cannot be read is an error, for it may back on anything.
  */
 bool facts_read_graph(
-        const Facts *facts, virConnectPtr handle, const char *uuid, LayerGraph **ret, GError **error);
+        Facts *facts, virConnectPtr handle, const char *uuid, LayerGraph **ret, GError **error);

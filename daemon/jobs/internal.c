@@ -90,7 +90,7 @@ static bool is_test_driver(virConnectPtr handle) {
         return g_strcmp0(virConnectGetType(handle), "TEST") == 0;
 }
 
-bool internal_check_images(const Facts *facts, virConnectPtr handle, const char *uuid, const char *name,
+bool internal_check_images(Facts *facts, virConnectPtr handle, const char *uuid, const char *name,
         bool whole, const char *verb, GError **error) {
         const SnapshotRecord *record = facts_snapshot(facts, uuid, name);
         const DomainRecord *domain = facts_domain(facts, uuid);

@@ -17,5 +17,5 @@ bool internal_check_world(const Snapshot *snapshot, const char *verb, GError **e
 /* The same with the images read: nothing may back on the image, and no snapshot need it.  whole: look at
  * every writable disk of the snapshot's definition, not just at those that the snapshot is in.  Job threads.
  */
-bool internal_check_images(const Facts *facts, virConnectPtr handle, const char *uuid, const char *name,
+bool internal_check_images(Facts *facts, virConnectPtr handle, const char *uuid, const char *name,
         bool whole, const char *verb, GError **error);

@@ -7,6 +7,7 @@
 
 #include "daemon/base/error.h"
 #include "daemon/jobs/merge-work.h"
+#include "daemon/jobs/provenance.h"
 #include "daemon/virt/edit.h"
 #include "daemon/virt/read.h"
 #include "daemon/virt/snapshot-xml.h"
@@ -59,11 +60,15 @@ static bool rewrite_all(JobRun *run, virDomainPtr domain, const MergeWork *work,
         return ok;
 }
 
-static bool drop_lost(JobRun *run, virDomainPtr domain, const LostSnapshot *lost, GError **error) {
+static bool drop_lost(
+        JobRun *run, virDomainPtr domain, const MergeWork *work, const LostSnapshot *lost, GError **error) {
         g_autoptr(VirSnapshot) snapshot = virDomainSnapshotLookupByName(domain, lost->name, 0);
 
         if (!snapshot)
                 return virt_last_error_is(VIR_ERR_NO_DOMAIN_SNAPSHOT) || virt_fail(error, NULL);
+        /* Its other disks' overlays stay, and are overlays still. */
+        if (!provenance_keep(work->store, snapshot, error))
+                return false;
         run_log(run, "the snapshot %s has ended", lost->name);
         return virDomainSnapshotDelete(snapshot, VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY) >= 0 ||
                 virt_last_error_is(VIR_ERR_NO_DOMAIN_SNAPSHOT) ||
@@ -80,7 +85,7 @@ bool merge_follow_metadata(JobRun *run, const MergeParams *params, GError **erro
         if (!work->kept && !rewrite_all(run, domain, work, error))
                 return false;
         for (unsigned i = 0; i < work->lost->len; i++)
-                if (!drop_lost(run, domain, work->lost->pdata[i], error))
+                if (!drop_lost(run, domain, work, work->lost->pdata[i], error))
                         return false;
         return true;
 }

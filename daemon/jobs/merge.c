@@ -50,9 +50,9 @@ Job *merge_submit(Queue *queue, Domain *domain, MergeParams *params, uint32_t ui
         return queue_submit(queue, merge_kind_of(params), domain, params->disk, NULL, uid, params, error);
 }
 
-void merge_gather(MergeParams *params, const World *world) {
+void merge_gather(MergeParams *params, const World *world, Store *store) {
         facts_free(params->facts);
-        params->facts = facts_gather(world);
+        params->facts = facts_gather(world, store);
 }
 
 static bool prepare(Queue *queue, Job *job, Domain *domain, void *data, GError **error) {
@@ -63,7 +63,7 @@ static bool prepare(Queue *queue, Job *job, Domain *domain, void *data, GError *
                 return true;
         if (!merge_possible(domain, error))
                 return false;
-        merge_gather(params, queue_world(queue));
+        merge_gather(params, queue_world(queue), queue_store(queue));
         return true;
 }
 

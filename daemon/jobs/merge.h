@@ -22,7 +22,7 @@ void merge_params_free(void *params);
 /* Whether it is a domain whose disks can be merged.  Loop thread. */
 bool merge_possible(const Domain *domain, GError **error);
 /* Copy what a plan needs of the world.  Loop thread. */
-void merge_gather(MergeParams *params, const World *world);
+void merge_gather(MergeParams *params, const World *world, Store *store);
 /* Whether the merge could be done now, with what was gathered: what is refused is refused before there is a
  * job.  Any worker. */
 bool merge_check(virConnectPtr handle, const char *uuid, const MergeParams *params, GError **error);

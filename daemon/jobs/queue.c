@@ -197,7 +197,8 @@ static void on_report(const JobReport *report, void *userdata) {
                 mirror_hold(queue->mirror, job->domain_uuid);
                 break;
         case JOB_REPORT_WANTS_FACTS:
-                job_run_give_facts(entry->run, queue->open ? facts_gather(queue->world) : NULL);
+                job_run_give_facts(
+                        entry->run, queue->open ? facts_gather(queue->world, queue->store) : NULL);
                 break;
         }
 }

@@ -41,7 +41,7 @@ static bool prepare(Queue *queue, Job *job, Domain *domain, void *data, GError *
                 return vs_fail(error, VS_ERR_NO_SUCH_SNAPSHOT, "The snapshot %s is gone.", params->name);
         if (!check(snapshot, error))
                 return false;
-        params->facts = facts_gather(queue_world(queue));
+        params->facts = facts_gather(queue_world(queue), queue_store(queue));
         return true;
 }
 

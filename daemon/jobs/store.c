@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "daemon/jobs/store.h"
+#include "daemon/jobs/store-files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <json-c/json.h>
 
 #include "daemon/base/error.h"
 #include "daemon/base/file.h"
@@ -47,6 +45,18 @@ Store *store_free(Store *store) {
         close(store->fd);
         g_free(store);
         return NULL;
+}
+
+int store_fd(const Store *store) {
+        return store->fd;
+}
+
+void store_lock(Store *store) {
+        pthread_mutex_lock(&store->lock);
+}
+
+void store_unlock(Store *store) {
+        pthread_mutex_unlock(&store->lock);
 }
 
 static char *file_name(const char *uuid) {
@@ -131,7 +141,7 @@ SnapshotNotes store_get(Store *store, const char *uuid, const SnapshotRecord *re
         struct json_object *entry, *value;
         const char *word;
 
-        pthread_mutex_lock(&store->lock);
+        store_lock(store);
         entry = find_entry(notes_of_domain(store, uuid), record->name, record->created);
         if (entry) {
                 word = entry_string(entry, "consistency");
@@ -146,7 +156,7 @@ SnapshotNotes store_get(Store *store, const char *uuid, const SnapshotRecord *re
                 notes.protected = json_object_object_get_ex(entry, "protected", &value) &&
                         json_object_get_boolean(value);
         }
-        pthread_mutex_unlock(&store->lock);
+        store_unlock(store);
         return notes;
 }
 
@@ -186,7 +196,7 @@ bool store_set(Store *store, const char *uuid, const SnapshotRecord *record, con
         struct json_object *all, *entry;
         bool ok;
 
-        pthread_mutex_lock(&store->lock);
+        store_lock(store);
         all = notes_of_domain(store, uuid);
         entry = make_entry(all, record->name, record->created);
         put_string(entry, "consistency",
@@ -203,7 +213,7 @@ bool store_set(Store *store, const char *uuid, const SnapshotRecord *record, con
         if (json_object_object_length(entry) == 1)
                 json_object_object_del(all, record->name);
         ok = save_or_fail(store, uuid, error);
-        pthread_mutex_unlock(&store->lock);
+        store_unlock(store);
         g_free(natural.reason);
         return ok;
 }
@@ -213,12 +223,12 @@ bool store_set_condition(Store *store, const char *uuid, const char *name, uint6
         struct json_object *entry;
         bool ok;
 
-        pthread_mutex_lock(&store->lock);
+        store_lock(store);
         entry = make_entry(notes_of_domain(store, uuid), name, created);
         put_string(entry, "condition", condition_to_string(condition));
         put_string(entry, "reason", reason);
         ok = save_or_fail(store, uuid, error);
-        pthread_mutex_unlock(&store->lock);
+        store_unlock(store);
         return ok;
 }
 
@@ -226,7 +236,7 @@ void store_prune(Store *store, const Domain *domain) {
         g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func(g_free);
         struct json_object *notes;
 
-        pthread_mutex_lock(&store->lock);
+        store_lock(store);
         notes = notes_of_domain(store, domain->record->uuid);
         json_object_object_foreach(notes, name, entry) {
                 const Snapshot *snapshot = domain_find_snapshot(domain, name);
@@ -238,5 +248,5 @@ void store_prune(Store *store, const Domain *domain) {
                 json_object_object_del(notes, gone->pdata[i]);
         if (gone->len && save(store, domain->record->uuid) < 0)
                 log_warning("the notes of %s cannot be written", domain->record->name);
-        pthread_mutex_unlock(&store->lock);
+        store_unlock(store);
 }

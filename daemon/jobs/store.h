@@ -26,5 +26,12 @@ bool store_set(Store *store, const char *uuid, const SnapshotRecord *record, con
  */
 bool store_set_condition(Store *store, const char *uuid, const char *name, uint64_t created,
         Condition condition, const char *reason, GError **error);
+/* Provenance: files that libvirt made as overlays when we asked, or that the metadata of a snapshot named
+ * when it was dropped.  What is in here may be unlinked once nothing needs it.  Known by path and inode, in
+ * overlays.json: another file that takes the path is not ours.  Files that are gone are forgotten. */
+bool store_add_overlays(Store *store, const GPtrArray *paths, GError **error);
+/* Those that are there now, of char *; the caller's. */
+GPtrArray *store_overlays(Store *store);
+
 /* Forget what is kept of snapshots that are not in the domain any more. */
 void store_prune(Store *store, const Domain *domain);

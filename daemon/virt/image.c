@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/base/error.h"
+#include "daemon/virt/backing.h"
 #include "daemon/virt/qcow2.h"
 #include "daemon/virt/qemu-img.h"
 
@@ -94,30 +95,11 @@ static ImageInfo *info_new(const char *path, const struct stat *status, uint64_t
         return info;
 }
 
-/* As QEMU reads a name: a protocol is what stands before a ':' that comes before any '/'. */
-static bool has_protocol(const char *name) {
-        return name[strcspn(name, ":/")] == ':';
-}
-
 static void set_backing(ImageInfo *info, char *as_written, char *format) {
-        const char *name = as_written;
-
         info->backing_as_written = as_written;
         info->backing_format = format;
-        if (!name)
-                return;
-        if (g_str_has_prefix(name, "file:") && !g_str_has_prefix(name, "file://"))
-                name += strlen("file:");
-        info->backing_local = !has_protocol(name);
-        if (!info->backing_local)
-                info->backing = g_strdup(as_written);
-        else if (name[0] == '/')
-                info->backing = g_strdup(name);
-        else {
-                g_autofree char *folder = g_path_get_dirname(info->path);
-
-                info->backing = g_build_filename(folder, name, NULL);
-        }
+        if (as_written)
+                info->backing = backing_resolve(info->path, as_written, &info->backing_local);
 }
 
 static bool read_qcow2(int fd, ImageInfo *info, GError **error) {
@@ -228,17 +210,20 @@ bool image_chain_read(const char *path, const char *format, GPtrArray **ret_chai
         return true;
 }
 
-/* 1 and *ret for a qcow2 image, 0 for something else, -1 for what could not be read. */
+/* 1 and *ret for a qcow2 image, 0 for something else or what is gone by now, -1 for what could not be read.
+ */
 static int scan_entry(int folder, const char *path, const char *name, ImageInfo **ret) {
         _cleanup_close_ int fd = -1;
         struct stat status;
         int r;
 
         if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-                return -1;
+                return errno == ENOENT ? 0 : -1;
         if (!S_ISREG(status.st_mode))
                 return 0;
         fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT)
+                return 0;
         if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
                 return -1;
         r = qcow2_is(fd);
