@@ -22,6 +22,7 @@ typedef struct Entry {
         void *params;
         Stage stage;
         JobRun *run; /* while working */
+        bool cancelled; /* before there was any work to tell */
 } Entry;
 
 struct Queue {

@@ -63,6 +63,16 @@ static void forget_old(Queue *queue) {
         }
 }
 
+/* When the oldest may go, or soon when there are too many. */
+static void forget_later(Queue *queue) {
+        bool crowded = queue->entries.length > QUEUE_ENDED_MAX;
+
+        if (!crowded && sd_event_source_get_enabled(queue->forget, NULL) != 0)
+                return;
+        sd_event_source_set_time_relative(queue->forget, crowded ? 0 : QUEUE_KEEP_USEC + 1000U);
+        sd_event_source_set_enabled(queue->forget, SD_EVENT_ONESHOT);
+}
+
 static int on_forget(sd_event_source *source, uint64_t usec, void *userdata) {
         forget_old(userdata);
         return 0;
@@ -100,10 +110,7 @@ static void close_entry(Entry *entry) {
                 domain_remove_job(domain, entry->job->path);
         queue->listener->job_ended(entry->job, queue->userdata);
         queue->listener->counts_changed(queue->userdata);
-        if (sd_event_source_get_enabled(queue->forget, NULL) == 0) {
-                sd_event_source_set_time_relative(queue->forget, QUEUE_KEEP_USEC + 1000U);
-                sd_event_source_set_enabled(queue->forget, SD_EVENT_ONESHOT);
-        }
+        forget_later(queue);
         wake(queue);
 }
 
@@ -215,7 +222,9 @@ static void start_work(void *userdata) {
                 entry->stage = STAGE_WAITING;
                 return;
         }
-        if (!domain)
+        if (entry->cancelled)
+                vs_fail(&error, VS_ERR_CANCELLED, "The job was cancelled before it began.");
+        else if (!domain)
                 vs_fail(&error, VS_ERR_NO_SUCH_DOMAIN, "The domain %s is gone.", entry->job->domain_name);
         else if (entry->kind->prepare)
                 entry->kind->prepare(queue, entry->job, domain, entry->params, &error);
@@ -226,6 +235,8 @@ static void start_work(void *userdata) {
         entry->stage = STAGE_WORKING;
         entry->run = job_run_new(entry->job, connection_ref(queue->connection), queue->records_fd,
                 queue->mailbox, on_report, queue);
+        if (entry->kind->holds)
+                mirror_hold(queue->mirror, entry->job->domain_uuid);
         work = g_new0(WorkTask, 1);
         work->task = (Task){ .work = work_job, .done = done_work, .drop = drop_work };
         work->entry = entry;
@@ -402,11 +413,13 @@ bool queue_cancel(Queue *queue, Job *job, GError **error) {
                 end_entry(entry, cancelled);
                 return true;
         }
-        if (!entry->run)
-                return vs_fail(error, VS_ERR_NOT_CANCELABLE,
-                        "The job is at a point where it cannot be cancelled; try again.");
+        if (entry->stage == STAGE_SETTLING)
+                return vs_fail(error, VS_ERR_NOT_CANCELABLE, "The job has ended.");
         job_set_state(job, JOB_CANCELLING, now_usec());
-        job_run_cancel(entry->run);
+        if (entry->run)
+                job_run_cancel(entry->run);
+        else
+                entry->cancelled = true;
         return true;
 }
 

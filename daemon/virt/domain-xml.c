@@ -132,7 +132,8 @@ bool domain_xml_mirror(
         for (size_t i = 0; i < G_N_ELEMENTS(mirror_words); i++)
                 if (g_strcmp0(ready, mirror_words[i].word) == 0)
                         *ret = mirror_words[i].state;
-        *ret_job = xml_attribute(mirror, "job");
+        if (ret_job)
+                *ret_job = xml_attribute(mirror, "job");
         return true;
 }
 

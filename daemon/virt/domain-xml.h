@@ -35,7 +35,7 @@ typedef enum DiskMirror {
         DISK_MIRROR_PIVOTING,
 } DiskMirror;
 
-/* *ret_job: "active-commit", "copy", … or NULL; the caller's. Fails with NoSuchDisk, InvalidXML. */
+/* *ret_job (may be NULL): "active-commit", "copy", … or NULL; the caller's. Fails with NoSuchDisk, InvalidXML. */
 bool domain_xml_mirror(const char *xml, const char *target, DiskMirror *ret, char **ret_job, GError **error);
 
 /* The definition with every mention of a moved file written anew (see snapshot_xml_rewrite()): for a managed

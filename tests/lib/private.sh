@@ -138,7 +138,7 @@ vs_call() {
 # vs_prop PATH INTERFACE PROPERTY: its bare value; arrays as JSON
 vs_prop() {
     busctl --user --json=short get-property org.virtsnap1 "$(vs_path "$1")" "org.virtsnap1.$2" "$3" |
-        jq -rc .data
+        jq -rc '.data | if type == "number" then . + 0 else . end'
 }
 
 vs_path() {
