@@ -173,7 +173,11 @@ listings_agree() { same "$(listing_here "$1")" "$(listing_virsh "$1")"; }
 # events_start: from now on every message of the bus goes to log/events, as a line of JSON
 events_start() {
     service_start events busctl --user --json=short monitor org.virtsnap1
-    wait_for 10 grep -q . "$W/log/events"
+    wait_for 10 events_flow
+}
+events_flow() { # something must happen to be seen
+    busctl --user call org.virtsnap1 /org/virtsnap1 org.freedesktop.DBus.Peer Ping
+    grep -q . "$W/log/events"
 }
 events() { grep '^{' "$W/log/events"; }
 # signals: "member payload" of each signal so far
