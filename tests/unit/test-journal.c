@@ -85,8 +85,7 @@ static void test_others(Scratch *scratch, gconstpointer data) {
 static void test_corrupt(Scratch *scratch, gconstpointer data) {
         static const char *const texts[] = { "", "{", "{}}", "[]", "null", "1", "\"text\"",
                 "{ \"id\": 7 } x", "\xff\xfe", "{ \"id\": 7, }",
-                "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":"
-                "{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}}}}}}}}}}}}}}" };
+                "{ \"a\": [[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]] }" };
 
         write_record(scratch, 8, "good");
         for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
