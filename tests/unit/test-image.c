@@ -150,9 +150,16 @@ static void test_backing_names(Folder *folder, gconstpointer data) {
                 { "./a:b", ">./a:b", true },
                 { "file:/abs/x", "/abs/x", true },
                 { "file:x", ">x", true },
+                { "file:///abs/x", "///abs/x", true },
                 { "nbd://host/export", NULL, false },
                 { "rbd:pool/image", NULL, false },
                 { "json:{\"driver\":\"qcow2\"}", NULL, false },
+                { "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"/abs/x\"}}",
+                        "/abs/x", true },
+                { "json:{\"file.filename\":\"/abs/x\"}", "/abs/x", true },
+                { "json:{\"file\":{\"filename\":\"x\"}}", NULL, false },
+                { "json:{\"file\":{\"filename\":5}}", NULL, false },
+                { "json:{\"file\":[]}", NULL, false },
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
