@@ -48,6 +48,20 @@ static bool contains(const GPtrArray *paths, const char *path) {
         return false;
 }
 
+/* The layers that were to go have gone, and the disk runs on the one that was to stay: without that it is
+ * another chain, from a revert or a new definition, that does not tell how the merge ended. */
+static bool is_merged(const MergeWork *work, const GPtrArray *chain, bool *ret, GError **error) {
+        *ret = true;
+        for (unsigned i = 0; i < chain->len; i++)
+                if (contains(work->gone, ((const LayerRef *) chain->pdata[i])->path))
+                        *ret = false;
+        return !*ret ||
+                (chain->len > 0 && g_strcmp0(((const LayerRef *) chain->pdata[0])->path, work->head) == 0) ||
+                vs_fail(error, VS_ERR_BROKEN,
+                        "The disk runs on another chain than the one that was merged, so that nobody can "
+                        "tell how the merge ended; its files and snapshots are left as they are.");
+}
+
 bool merge_is_in_chain(JobRun *run, const MergeParams *params, bool *ret_merged, GError **error) {
         g_autoptr(VirDomain) domain = run_domain(run, error);
         g_autoptr(GPtrArray) chain = NULL;
@@ -61,13 +75,7 @@ bool merge_is_in_chain(JobRun *run, const MergeParams *params, bool *ret_merged,
                 return virt_fail(error, "cannot read the domain");
         ok = domain_xml_chain(xml, params->disk, &chain, NULL, error);
         free(xml);
-        if (!ok)
-                return false;
-        *ret_merged = true;
-        for (unsigned i = 0; i < chain->len; i++)
-                if (contains(params->work->gone, ((const LayerRef *) chain->pdata[i])->path))
-                        *ret_merged = false;
-        return true;
+        return ok && is_merged(params->work, chain, ret_merged, error);
 }
 
 /* ---- steps ---- */
@@ -90,11 +98,12 @@ static void pivot(Following *following, virDomainPtr domain, GError **error) {
                 following->pivoting = true;
                 return;
         }
-        if (!virt_last_error_is(VIR_ERR_BLOCK_COPY_ACTIVE)) {
+        /* Not quite yet; or the block job is gone, which the next look tells more about. */
+        if (!virt_last_error_is(VIR_ERR_BLOCK_COPY_ACTIVE) &&
+                !virt_last_error_is(VIR_ERR_OPERATION_INVALID)) {
                 virt_fail(error, "libvirt refused the pivot");
                 return;
         }
-        /* Not quite yet. */
         if (++following->n_pivots > PIVOT_TRIES) {
                 run_log(following->run, "libvirt keeps refusing the pivot; the merge is given up");
                 following->timed_out = true;
@@ -235,7 +244,7 @@ static bool turn(Following *following, GError **error) {
                         take_wishes(following, domain, &news);
                 if (!following->over)
                         look(following, domain, &problem);
-                if (!following->over && !problem && following->ready)
+                if (!following->over && !problem && following->ready && following->n_gone == 0)
                         act_when_ready(following, domain, &problem);
         }
         if (!problem || is_passing(problem))

@@ -154,6 +154,7 @@ static void take_plan(LayerGraph *graph, const GPtrArray *layers, const GPtrArra
         MergeWork *into) {
         into->base = g_strdup(live_name(graph, live, plan->base.path));
         into->top = g_strdup(live_name(graph, live, plan->top.path));
+        into->head = g_strdup(plan->active ? into->base : ((const LayerRef *) live->pdata[0])->path);
         into->active = plan->active;
         into->bytes = plan->bytes;
         take_gone(graph, layers, plan, into);

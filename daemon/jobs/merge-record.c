@@ -30,6 +30,7 @@ MergeWork *merge_work_free(MergeWork *work) {
                 return NULL;
         g_free(work->base);
         g_free(work->top);
+        g_free(work->head);
         g_ptr_array_unref(work->lost);
         g_hash_table_unref(work->moves);
         g_ptr_array_unref(work->unlink);
@@ -104,6 +105,7 @@ bool merge_write_record(JobRun *run, const MergeParams *params, GError **error) 
         record_add_string(record, "disk", params->disk);
         record_add_string(record, "base", work->base);
         record_add_string(record, "top", work->top);
+        record_add_string(record, "head", work->head);
         record_add_bool(record, "active", work->active);
         record_add_bool(record, "pivot", params->pivot);
         record_add_bool(record, "keep-overlay", params->keep_overlay);
@@ -199,12 +201,13 @@ MergeParams *merge_params_from_record(const struct json_object *record) {
         work->active = record_bool(record, "active");
         work->base = g_strdup(record_string(record, "base"));
         work->top = g_strdup(record_string(record, "top"));
+        work->head = g_strdup(record_string(record, "head"));
         work->bytes = record_number(record, "bytes");
         g_ptr_array_unref(work->gone);
         work->gone = record_strings(record, "gone");
         g_ptr_array_unref(work->unlink);
         work->unlink = record_strings(record, "unlink");
-        if (disk && work->top && (pull || work->base) && lost_from_json(record, work) &&
+        if (disk && work->top && work->head && (pull || work->base) && lost_from_json(record, work) &&
                 moves_from_json(record, work->moves))
                 return params;
         log_error("the record of job %" G_GUINT64_FORMAT " makes no sense and is left as it is",

@@ -23,6 +23,7 @@ typedef struct MergeWork {
         bool kept; /* … but the head has stayed an overlay ("keep-overlay") */
 
         char *base, *top; /* as libvirt names them; base of a pull may be NULL: nothing */
+        char *head; /* what the disk runs on when the images are merged; likewise */
         bool active;
         uint64_t bytes;
         GPtrArray *lost; /* of LostSnapshot */

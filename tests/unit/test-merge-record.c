@@ -21,6 +21,7 @@ static MergeParams *make_full(void) {
         params->pivot = params->keep_overlay = params->unlink = true;
         work->base = g_strdup("/images/base \"1\".qcow2");
         work->top = g_strdup("/images/tóp.qcow2");
+        work->head = g_strdup("/images/base \"1\".qcow2");
         work->active = work->merged = work->kept = true;
         work->bytes = UINT64_MAX - 1;
         merge_work_add_lost(work, "daily-1", 1700000000000000);
@@ -73,6 +74,7 @@ static void assert_work(const MergeWork *work, const MergeWork *expected) {
         g_assert_true(work->resumed);
         g_assert_cmpstr(work->base, ==, expected->base);
         g_assert_cmpstr(work->top, ==, expected->top);
+        g_assert_cmpstr(work->head, ==, expected->head);
         g_assert_true(work->active == expected->active);
         g_assert_true(work->merged == expected->merged);
         g_assert_true(work->kept == expected->kept);
@@ -141,6 +143,7 @@ static void test_bare(Scratch *scratch, gconstpointer data) {
 
         params->work->base = g_strdup("");
         params->work->top = g_strdup("t");
+        params->work->head = g_strdup("h");
         round_trip(scratch, params);
         merge_params_free(params);
 }
@@ -150,6 +153,7 @@ static void test_pull(Scratch *scratch, gconstpointer data) {
         MergeParams *params = merge_params_new(true, "sdb");
 
         params->work->top = g_strdup("/images/top.qcow2");
+        params->work->head = g_strdup("/images/top.qcow2");
         round_trip(scratch, params);
         params->work->base = g_strdup("/images/base.qcow2");
         round_trip(scratch, params);
@@ -163,6 +167,7 @@ static void test_switches(Scratch *scratch, gconstpointer data) {
 
                 params->work->base = g_strdup("b");
                 params->work->top = g_strdup("t");
+                params->work->head = g_strdup("h");
                 params->pivot = bit == 0;
                 params->keep_overlay = bit == 1;
                 params->unlink = bit == 2;
@@ -176,7 +181,7 @@ static void test_switches(Scratch *scratch, gconstpointer data) {
 
 /* Whatever was damaged: it is refused, or it is the same but for that value. */
 static void test_damaged(Scratch *scratch, gconstpointer data) {
-        static const char *const needed[] = { "disk", "base", "top", "lost", "moves" };
+        static const char *const needed[] = { "disk", "base", "top", "head", "lost", "moves" };
         static const char *const values[] = { "null", "5", "[ 5 ]", "[ {} ]", "[ null ]", "\"\"",
                 "[ { \"from\": \"a\" } ]", "[ { \"from\": \"a\", \"to\": 5 } ]",
                 "[ { \"from\": \"a\", \"to\": {} } ]", "[ { \"to\": { \"path\": \"b\" } } ]",
@@ -190,7 +195,7 @@ static void test_damaged(Scratch *scratch, gconstpointer data) {
                 json_object_object_del(record, needed[i]);
                 g_assert_null(merge_params_from_record(record));
                 for (size_t j = 0; j < G_N_ELEMENTS(values); j++) {
-                        bool text = i < 3 && g_str_equal(values[j], "\"\"");
+                        bool text = i < 4 && g_str_equal(values[j], "\"\"");
                         MergeParams *read;
 
                         json_object_object_add(record, needed[i], json_tokener_parse(values[j]));
