@@ -60,12 +60,35 @@ static bool rewrite_all(JobRun *run, virDomainPtr domain, const MergeWork *work,
         return ok;
 }
 
+/* The one that is meant, and not another that was given its name while no daemon was there. */
+static bool is_still_lost(
+        virDomainSnapshotPtr snapshot, const LostSnapshot *lost, bool *ret, GError **error) {
+        char *xml = virDomainSnapshotGetXMLDesc(snapshot, 0);
+        g_autoptr(SnapshotRecord) record = NULL;
+
+        if (!xml)
+                return virt_fail(error, "cannot read a snapshot");
+        record = snapshot_xml_parse(xml, error);
+        free(xml);
+        if (!record)
+                return false;
+        *ret = record->created == lost->created;
+        return true;
+}
+
 static bool drop_lost(
         JobRun *run, virDomainPtr domain, const MergeWork *work, const LostSnapshot *lost, GError **error) {
         g_autoptr(VirSnapshot) snapshot = virDomainSnapshotLookupByName(domain, lost->name, 0);
+        bool same;
 
         if (!snapshot)
                 return virt_last_error_is(VIR_ERR_NO_DOMAIN_SNAPSHOT) || virt_fail(error, NULL);
+        if (!is_still_lost(snapshot, lost, &same, error))
+                return false;
+        if (!same) {
+                run_log(run, "another snapshot is called %s by now, and stays", lost->name);
+                return true;
+        }
         /* Its other disks' overlays stay, and are overlays still. */
         if (!provenance_keep(work->store, snapshot, error))
                 return false;

@@ -107,7 +107,8 @@ static bool begin_pull(virDomainPtr domain, const MergeParams *params, GError **
         return r >= 0 || virt_fail(error, NULL);
 }
 
-static bool begin(JobRun *run, const MergeParams *params, GError **error) {
+/* *ret_asked: libvirt was asked, so that a connection that went meanwhile leaves open what it did. */
+static bool begin(JobRun *run, const MergeParams *params, bool *ret_asked, GError **error) {
         g_autoptr(VirDomain) domain = NULL;
 
         /* The record first: it is what a successor finds, whatever happens from here on. */
@@ -117,6 +118,7 @@ static bool begin(JobRun *run, const MergeParams *params, GError **error) {
         domain = run_domain(run, error);
         if (!domain)
                 return false;
+        *ret_asked = true;
         run_bandwidth(run, params->bandwidth);
         return params->pull ? begin_pull(domain, params, error) : begin_commit(domain, params, error);
 }
@@ -174,19 +176,31 @@ static bool plan_now(JobRun *run, const MergeParams *params, GError **error) {
         return true;
 }
 
+static bool plan_and_begin(JobRun *run, const MergeParams *params, GError **error) {
+        g_autoptr(GError) problem = NULL;
+        bool asked = false;
+
+        if (!plan_now(run, params, error))
+                return false;
+        if (begin(run, params, &asked, &problem))
+                return true;
+        if (asked && g_error_matches(problem, VS_ERROR, VS_ERR_DISCONNECTED)) {
+                run_log(run,
+                        "the connection was lost while the block job began; what became of it will show");
+                return true;
+        }
+        unmark_lost(run, params);
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+}
+
 static bool merge_images(JobRun *run, const MergeParams *params, GError **error) {
         MergeEnd end;
 
         if (params->work->merged)
                 return true;
-        if (!params->work->resumed) {
-                if (!plan_now(run, params, error))
-                        return false;
-                if (!begin(run, params, error)) {
-                        unmark_lost(run, params);
-                        return false;
-                }
-        }
+        if (!params->work->resumed && !plan_and_begin(run, params, error))
+                return false;
         return merge_follow(run, params, &end, error) && end_of_block_job(run, params, end, error);
 }
 
