@@ -215,9 +215,10 @@ static const char *below_of(const CreateWork *work, const SnapshotRequestDisk *a
         return "";
 }
 
-/* An overlay that the caller wants made, or used, at a path. */
+/* An overlay that the caller wants made, or used, at a path: also what is said to be a device, for libvirt
+ * writes over one without a question. */
 static bool names_file(const SnapshotRequestDisk *asked) {
-        return asked->file && (!asked->type || strcmp(asked->type, "file") == 0);
+        return asked->file && *asked->file == '/';
 }
 
 bool create_names_files(const CreateParams *params) {
@@ -326,13 +327,13 @@ static bool freeze(JobRun *run, virDomainPtr domain, CreateParams *params, GErro
         return true;
 }
 
-static void thaw(JobRun *run, virDomainPtr domain, CreateParams *params) {
+static void thaw(JobRun *run, CreateParams *params) {
         g_autoptr(GError) problem = NULL;
         bool self = false;
 
         if (!params->made->frozen)
                 return;
-        if (!thaw_guest(domain, &self, &problem)) {
+        if (!thaw_guest(run, &self, &problem)) {
                 log_error("%s: %s", run_domain_name(run), problem->message);
                 run_log(run, "%s; thaw it with virsh domfsthaw", problem->message);
         } else if (self && !params->made->crash_consistent) {
@@ -422,7 +423,7 @@ static bool work_create(JobRun *run, void *data, GError **error) {
                 return false;
         if (params->made->only_thaw) {
                 params->made->frozen = params->quiesce != QUIESCE_NO;
-                thaw(run, domain, params);
+                thaw(run, params);
                 return vs_fail(error, VS_ERR_LIBVIRT_FAILED,
                         "The daemon was interrupted; whether the snapshot was made is what the list shows.");
         }
@@ -435,7 +436,7 @@ static bool work_create(JobRun *run, void *data, GError **error) {
         run_cancelable(run, false);
         ok = freeze(run, domain, params, error) && take(run, domain, params, xml, &snapshot, error);
         /* Nothing comes before it: the guest waits. */
-        thaw(run, domain, params);
+        thaw(run, params);
         if (ok)
                 keep(run, snapshot, params);
         return ok;

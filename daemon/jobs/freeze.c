@@ -4,12 +4,20 @@
 #include <unistd.h>
 
 #include "daemon/base/error.h"
+#include "daemon/virt/read.h"
 #include "daemon/virt/virt-error.h"
 
 /* How long the agent may take to freeze.  Without a limit libvirt would wait for ever. */
 #define FREEZE_SECONDS 10
 /* A thaw is tried this often, each with the limit above. */
 #define THAW_TRIES 6
+
+/* Between two looks whether a libvirtd that went is back. */
+#define RECONNECT_LOOK_USEC (250U * 1000U)
+
+static bool is_disconnected(const GError *error) {
+        return g_error_matches(error, VS_ERROR, VS_ERR_DISCONNECTED);
+}
 
 bool freeze_guest(virDomainPtr domain, GError **error) {
         virDomainAgentSetResponseTimeout(domain, FREEZE_SECONDS, 0);
@@ -23,8 +31,9 @@ bool freeze_guest(virDomainPtr domain, GError **error) {
         return false;
 }
 
-bool thaw_guest(virDomainPtr domain, bool *ret_self, GError **error) {
+static bool thaw_now(virDomainPtr domain, bool *ret_self, GError **error) {
         for (unsigned n = 0; n < THAW_TRIES; n++) {
+                g_autoptr(GError) problem = NULL;
                 int thawed;
 
                 virDomainAgentSetResponseTimeout(domain, FREEZE_SECONDS, 0);
@@ -38,9 +47,35 @@ bool thaw_guest(virDomainPtr domain, bool *ret_self, GError **error) {
                         *ret_self = true;
                         return true;
                 }
-                virt_fail(n + 1 == THAW_TRIES ? error : NULL, "the guest's file systems cannot be thawed");
-                if (n + 1 < THAW_TRIES)
-                        sleep(1);
+                virt_fail(&problem, "the guest's file systems cannot be thawed");
+                if (n + 1 == THAW_TRIES || is_disconnected(problem)) {
+                        g_propagate_error(error, g_steal_pointer(&problem));
+                        return false;
+                }
+                sleep(1);
         }
         return false;
+}
+
+bool thaw_guest(JobRun *run, bool *ret_self, GError **error) {
+        for (;;) {
+                g_autoptr(GError) problem = NULL;
+                g_autoptr(VirDomain) domain = run_domain(run, &problem);
+                RunNews news;
+
+                if (domain && thaw_now(domain, ret_self, &problem))
+                        return true;
+                if (g_error_matches(problem, VS_ERROR, VS_ERR_NO_SUCH_DOMAIN)) {
+                        *ret_self = true;
+                        return true;
+                }
+                run_wait(run, RECONNECT_LOOK_USEC, &news);
+                /* A wish to cancel comes too late; and when the daemon leaves, its record stays. */
+                if (news.stopping ||
+                        (!is_disconnected(problem) &&
+                                !g_error_matches(problem, VS_ERROR, VS_ERR_CANCELLED))) {
+                        g_propagate_error(error, g_steal_pointer(&problem));
+                        return false;
+                }
+        }
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <libvirt/libvirt.h>
+#include <stdbool.h>
 
 #include <glib.h>
-#include <stdbool.h>
+#include <libvirt/libvirt.h>
+
+#include "daemon/jobs/run.h"
 
 /* Freezing a guest's file systems through its agent, never for longer than it must be.  Blocking, job
  * threads. */
@@ -13,6 +15,7 @@
  * all the same, so thaw in any case. */
 bool freeze_guest(virDomainPtr domain, GError **error);
 
-/* Thaw, trying again for as long as there is hope.  *ret_self: nothing was frozen any more, the guest had
- * thawed by itself.  Fails when the guest may still be frozen. */
-bool thaw_guest(virDomainPtr domain, bool *ret_self, GError **error);
+/* Thaw, trying again for as long as there is hope: a libvirtd that went is waited for, however long it
+ * takes. *ret_self: nothing was frozen any more, the guest had thawed by itself.  Fails when the guest may
+ * still be frozen, or when the daemon leaves. */
+bool thaw_guest(JobRun *run, bool *ret_self, GError **error);
