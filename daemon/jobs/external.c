@@ -162,17 +162,19 @@ static void follow(External *external) {
 
 static void add(External *external, const Domain *domain, const Seen *seen) {
         Watched *watched = g_new0(Watched, 1);
+        Job *job;
 
         watched->external = external;
         watched->uuid = g_strdup(domain->record->uuid);
         watched->disk = g_strdup(seen->disk);
         watched->key = key_of(watched->uuid, watched->disk);
+        job = queue_add_external(external->queue, &external_kind, domain, seen->disk, watched);
+        /* Then it is freed. */
+        if (!job)
+                return;
+        watched->job = job;
         g_hash_table_insert(external->jobs, watched->key, watched);
-        watched->job = queue_add_external(external->queue, &external_kind, domain, seen->disk, watched);
-        if (!watched->job)
-                g_hash_table_remove(external->jobs, watched->key);
-        else
-                job_set_phase(watched->job, words_for(seen->info.type));
+        job_set_phase(job, words_for(seen->info.type));
 }
 
 static void end(Watched *watched, VsError code, const char *reason) {
