@@ -300,6 +300,7 @@ static int method_revert(sd_bus_message *message, void *userdata, sd_bus_error *
                         "\"keep\" is not supported yet; create a snapshot first, then revert.");
         params = g_new0(RevertParams, 1);
         params->name = g_strdup(snapshot->record->name);
+        params->created = snapshot->record->created;
         params->running = options.running;
         params->paused = options.paused;
         params->force = options.force;

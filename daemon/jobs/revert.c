@@ -37,7 +37,7 @@ static bool prepare(Queue *queue, Job *job, Domain *domain, void *data, GError *
         RevertParams *params = data;
         const Snapshot *snapshot = domain_find_snapshot(domain, params->name);
 
-        if (!snapshot)
+        if (!snapshot || snapshot->record->created != params->created)
                 return vs_fail(error, VS_ERR_NO_SUCH_SNAPSHOT, "The snapshot %s is gone.", params->name);
         if (!check(snapshot, error))
                 return false;

@@ -5,6 +5,7 @@
 
 typedef struct RevertParams {
         char *name;
+        uint64_t created; /* of the one that is meant, should another have taken its name meanwhile */
         bool running, paused, force, reset_nvram;
         struct Facts *facts; /* gathered when its turn comes */
 } RevertParams;
