@@ -22,6 +22,7 @@ typedef struct FactDomain {
 
 struct Facts {
         GHashTable *domains; /* uuid → FactDomain */
+        GPtrArray *outdated; /* of FactDomain, read again since: callers may hold parts of them */
         Store *store;
 };
 
@@ -53,6 +54,7 @@ Facts *facts_gather(const World *world, Store *store) {
 
         facts->store = store;
         facts->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, fact_domain_free);
+        facts->outdated = g_ptr_array_new_with_free_func(fact_domain_free);
         g_hash_table_iter_init(&iter, world_domains(world));
         while (g_hash_table_iter_next(&iter, NULL, &value)) {
                 FactDomain *fact = fact_domain_new(value);
@@ -60,6 +62,14 @@ Facts *facts_gather(const World *world, Store *store) {
                 g_hash_table_insert(facts->domains, fact->record->uuid, fact);
         }
         return facts;
+}
+
+static void put(Facts *facts, FactDomain *fact) {
+        void *before = NULL;
+
+        if (g_hash_table_steal_extended(facts->domains, fact->record->uuid, NULL, &before))
+                g_ptr_array_add(facts->outdated, before);
+        g_hash_table_insert(facts->domains, fact->record->uuid, fact);
 }
 
 bool facts_refresh(Facts *facts, virConnectPtr handle, const char *uuid, GError **error) {
@@ -76,7 +86,7 @@ bool facts_refresh(Facts *facts, virConnectPtr handle, const char *uuid, GError 
         fact = g_new0(FactDomain, 1);
         fact->record = g_steal_pointer(&record);
         fact->snapshots = g_steal_pointer(&snapshots);
-        g_hash_table_replace(facts->domains, fact->record->uuid, fact);
+        put(facts, fact);
         return true;
 }
 
@@ -84,6 +94,7 @@ Facts *facts_free(Facts *facts) {
         if (!facts)
                 return NULL;
         g_hash_table_unref(facts->domains);
+        g_ptr_array_unref(facts->outdated);
         g_free(facts);
         return NULL;
 }
@@ -356,12 +367,16 @@ static void pin_domain(LayerGraph *graph, const FactDomain *fact) {
                         graph, fact->record->name, fact->record->uuid, fact->snapshots->pdata[i]);
 }
 
-/* Overlays that no snapshot names any more. */
+/* Overlays that no snapshot names any more.  As in mark_named_overlay(), the bottom of a chain is none. */
 static void mark_overlays(LayerGraph *graph, Store *store) {
         g_autoptr(GPtrArray) overlays = store_overlays(store);
 
-        for (unsigned i = 0; i < overlays->len; i++)
-                layer_graph_mark_overlay(graph, overlays->pdata[i]);
+        for (unsigned i = 0; i < overlays->len; i++) {
+                const Layer *layer = layer_graph_find(graph, overlays->pdata[i]);
+
+                if (layer && layer->backing_name)
+                        layer_graph_mark_overlay(graph, overlays->pdata[i]);
+        }
 }
 
 static bool add_definitions(LayerGraph *graph, const FactDomain *fact, GError **error) {

@@ -58,8 +58,8 @@ bool internal_check_world(const Snapshot *snapshot, const char *verb, GError **e
         return true;
 }
 
-static bool check_layer(LayerGraph *graph, const SnapshotRecord *record, const SnapshotDisk *disk,
-        const char *verb, GError **error) {
+static bool check_layer(LayerGraph *graph, const char *uuid, const SnapshotRecord *record,
+        const SnapshotDisk *disk, const char *verb, GError **error) {
         const Layer *layer = layer_graph_find(graph, disk->layer);
 
         if (!layer)
@@ -74,6 +74,9 @@ static bool check_layer(LayerGraph *graph, const SnapshotRecord *record, const S
                 if (pin->kind == PIN_STATE)
                         return refuse(record->name, verb, layer->path,
                                 "which also holds the external snapshot", pin->owner.snapshot, error);
+                if (pin->kind != PIN_INTERNAL && strcmp(pin->owner.domain_uuid, uuid) != 0)
+                        return refuse(record->name, verb, layer->path, "which is also a disk of the domain",
+                                pin->owner.domain, error);
         }
         return true;
 }
@@ -93,7 +96,7 @@ static bool is_test_driver(virConnectPtr handle) {
 bool internal_check_images(Facts *facts, virConnectPtr handle, const char *uuid, const char *name,
         bool whole, const char *verb, GError **error) {
         const SnapshotRecord *record = facts_snapshot(facts, uuid, name);
-        const DomainRecord *domain = facts_domain(facts, uuid);
+        const DomainRecord *domain;
         g_autoptr(LayerGraph) graph = NULL;
 
         if (!record)
@@ -104,12 +107,13 @@ bool internal_check_images(Facts *facts, virConnectPtr handle, const char *uuid,
                 return true;
         if (!facts_read_graph(facts, handle, uuid, &graph, error))
                 return false;
+        domain = facts_domain(facts, uuid);
         for (unsigned i = 0; i < record->n_disks; i++) {
                 const SnapshotDisk *disk = record->disks + i;
 
                 if (!whole && disk->mode != DISK_MODE_INTERNAL)
                         continue;
-                if (is_written(domain, disk) && !check_layer(graph, record, disk, verb, error))
+                if (is_written(domain, disk) && !check_layer(graph, uuid, record, disk, verb, error))
                         return false;
         }
         return true;
