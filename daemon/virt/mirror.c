@@ -291,7 +291,7 @@ static void done_domain(Task *task) {
         Reading *reading = is_stale(read) ? NULL : g_hash_table_lookup(mirror->readings, read->uuid);
         g_autoptr(GHashTable) marked = NULL;
         Domain *domain;
-        bool all_xml;
+        bool all_xml, known;
 
         if (!reading) {
                 read_task_free(task);
@@ -304,9 +304,11 @@ static void done_domain(Task *task) {
         }
         if (read->domain->list_error)
                 log_warning("%s: %s", read->domain->name, read->domain->list_error);
+        known = world_find_domain(mirror->world, reading->uuid);
         domain = world_put_domain(mirror->world, g_steal_pointer(&read->domain));
         read_task_free(task);
-        if (g_hash_table_contains(mirror->held, reading->uuid)) {
+        /* One that has just come with the connection has nothing to show instead. */
+        if (known && g_hash_table_contains(mirror->held, reading->uuid)) {
                 g_clear_pointer(&domain->record->snapshots, g_ptr_array_unref);
                 reading_end(reading);
                 return;
