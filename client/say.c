@@ -51,7 +51,7 @@ void say_quietly(void) {
         quiet = true;
 }
 
-static void print(const char *prefix, const char *format, va_list ap) {
+static G_GNUC_PRINTF(2, 0) void print(const char *prefix, const char *format, va_list ap) {
         g_autofree char *text = g_strdup_vprintf(format, ap);
 
         /* What stdout holds back comes first, where both are one terminal. */
