@@ -18,6 +18,10 @@
 /* Threads that read from libvirt. */
 #define READERS 4U
 
+/* The lock on the state directory: how long to wait for it, and how often to look. */
+#define LOCK_WAIT_USEC (5U * 1000U * 1000U)
+#define LOCK_LOOK_USEC (50U * 1000U)
+
 /* While leaving: how often to look whether what came last is done. */
 #define LEAVING_USEC (20U * 1000U)
 
@@ -220,9 +224,13 @@ static bool open_state(Service *service, const ServiceOptions *options, GError *
         if (service->state_fd < 0)
                 return vs_fail(error, VS_ERR_LIBVIRT_FAILED, "cannot open the state directory %s: %s", path,
                         strerror(-service->state_fd));
-        if (flock(service->state_fd, LOCK_EX | LOCK_NB) < 0)
-                return vs_fail(
-                        error, VS_ERR_LIBVIRT_FAILED, "another virtsnapd uses the state directory %s", path);
+        /* A predecessor that is leaving holds it for a moment more. */
+        for (unsigned n = 0; flock(service->state_fd, LOCK_EX | LOCK_NB) < 0; n++) {
+                if (n * LOCK_LOOK_USEC >= LOCK_WAIT_USEC)
+                        return vs_fail(error, VS_ERR_LIBVIRT_FAILED,
+                                "another virtsnapd uses the state directory %s", path);
+                usleep(LOCK_LOOK_USEC);
+        }
         return true;
 }
 
