@@ -503,9 +503,10 @@ void world_listen(World *world, const WorldListener *listener, void *userdata) {
 }
 
 Domain *world_find_domain(const World *world, const char *name_or_uuid) {
-        Domain *domain = g_hash_table_lookup(world->by_name, name_or_uuid);
+        /* As virsh: the name of a domain may be the UUID of another. */
+        Domain *domain = g_hash_table_lookup(world->by_uuid, name_or_uuid);
 
-        return domain ? domain : g_hash_table_lookup(world->by_uuid, name_or_uuid);
+        return domain ? domain : g_hash_table_lookup(world->by_name, name_or_uuid);
 }
 
 Domain *world_find_domain_by_path(const World *world, const char *path) {
