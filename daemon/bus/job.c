@@ -263,7 +263,11 @@ static void on_job_ended(Job *job, void *userdata) {
 
 static void on_job_gone(Job *job, void *userdata) {
         Bus *bus = userdata;
+        Ended ended = { bus, job->id };
 
+        /* With many jobs it can be forgotten before its turn to be told has come. */
+        if (!news_of(bus, job->id)->over)
+                tell_end(&ended);
         g_hash_table_remove(bus->job_changes, &job->id);
         if (bus->named)
                 announce_removed(bus->announcer, &job_type, job->path);
