@@ -79,7 +79,7 @@ static bool is_still_lost(
 static bool drop_lost(
         JobRun *run, virDomainPtr domain, const MergeWork *work, const LostSnapshot *lost, GError **error) {
         g_autoptr(VirSnapshot) snapshot = virDomainSnapshotLookupByName(domain, lost->name, 0);
-        bool same;
+        bool same = false;
 
         if (!snapshot)
                 return virt_last_error_is(VIR_ERR_NO_DOMAIN_SNAPSHOT) || virt_fail(error, NULL);

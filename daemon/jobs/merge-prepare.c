@@ -180,6 +180,14 @@ static bool read_live_chain(
         return ok;
 }
 
+/* A head that is gone would be called no disk at all. */
+static bool check_head(LayerGraph *graph, const GPtrArray *live, GError **error) {
+        const LayerRef *head = live->len ? live->pdata[0] : NULL;
+
+        return !head || layer_graph_find(graph, head->path) ||
+                vs_fail(error, VS_ERR_BROKEN, "The image %s is not there.", head->path);
+}
+
 bool merge_plan(
         virConnectPtr handle, const char *uuid, const MergeParams *params, MergeWork *into, GError **error) {
         g_autoptr(LayerGraph) graph = NULL;
@@ -188,6 +196,7 @@ bool merge_plan(
 
         if (!read_live_chain(handle, uuid, params->disk, &live, error) ||
                 !facts_read_graph(params->facts, handle, uuid, &graph, error) ||
+                !check_head(graph, live, error) ||
                 !layer_graph_chain(graph, uuid, params->disk, &layers, error) ||
                 !check_same_chain(graph, layers, live, error))
                 return false;

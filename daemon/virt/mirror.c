@@ -307,8 +307,9 @@ static void done_domain(Task *task) {
         known = world_find_domain(mirror->world, reading->uuid);
         domain = world_put_domain(mirror->world, g_steal_pointer(&read->domain));
         read_task_free(task);
-        /* One that has just come with the connection has nothing to show instead. */
-        if (known && g_hash_table_contains(mirror->held, reading->uuid)) {
+        /* Held, or no list to be had: the tree stays as it is known.  One that has just come with the
+         * connection has nothing to show instead. */
+        if (domain->record->list_error || (known && g_hash_table_contains(mirror->held, reading->uuid))) {
                 g_clear_pointer(&domain->record->snapshots, g_ptr_array_unref);
                 reading_end(reading);
                 return;
