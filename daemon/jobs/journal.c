@@ -14,7 +14,7 @@
 #include "daemon/base/file.h"
 #include "daemon/base/log.h"
 
-#define RECORD_MAX (8U * 1024U * 1024U)
+#define RECORD_MAX (UINT64_C(8) * 1024 * 1024)
 #define RECORD_DEPTH 16
 
 /* How many numbers are reserved at once: a write for each of them would cost a sync a job. */

@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-#define LIMIT_USEC (120 * G_USEC_PER_SEC)
+#define LIMIT_USEC (INT64_C(120) * G_USEC_PER_SEC)
 
 void loop_until(sd_event *event, bool (*done)(const void *data), const void *data) {
         int64_t deadline = g_get_monotonic_time() + LIMIT_USEC;

@@ -293,7 +293,7 @@ static void test_many(Fixture *f, gconstpointer data) {
         }
         send_signal(f, "End");
         while (!f->at_end) {
-                g_assert_cmpint(sd_event_run(f->event, 10 * G_USEC_PER_SEC), >, 0);
+                g_assert_cmpint(sd_event_run(f->event, UINT64_C(10) * G_USEC_PER_SEC), >, 0);
                 g_assert_cmpint(sd_bus_get_n_queued_write(f->server, &queued), >=, 0);
                 most = MAX(most, queued);
         }

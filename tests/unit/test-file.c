@@ -130,7 +130,7 @@ static void test_read_limit(Scratch *scratch, gconstpointer data) {
 }
 
 static void test_read_big(Scratch *scratch, gconstpointer data) {
-        const size_t size = 16U * 1024U * 1024U;
+        const size_t size = UINT64_C(16) * 1024 * 1024;
         g_autofree char *big = g_malloc(size + 1), *text = NULL;
 
         for (size_t i = 0; i < size; i++)

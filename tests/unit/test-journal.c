@@ -216,7 +216,7 @@ static void test_ids_restart(Scratch *scratch, gconstpointer data) {
                 }
                 job_ids_free(ids);
         }
-        g_assert_cmpuint(last, <, 50 * (64 + 50 * 7));
+        g_assert_cmpuint(last, <, UINT64_C(50) * (64 + 50 * 7));
         close(records_fd);
 }
 

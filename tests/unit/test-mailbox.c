@@ -7,7 +7,7 @@
 #include "tests/unit/loop.h"
 
 #define N_THREADS 8U
-#define N_LETTERS 25000U /* of each */
+#define N_LETTERS UINT64_C(25000) /* of each */
 
 typedef struct Count {
         unsigned n_opened, n_discarded;

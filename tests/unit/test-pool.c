@@ -32,7 +32,7 @@ typedef struct Fixture {
 typedef struct Work {
         Task task;
         Fixture *fixture;
-        unsigned number, result;
+        uint64_t number, result;
         pthread_t worker;
 } Work;
 
@@ -97,7 +97,7 @@ static void drop_work(Task *task) {
         g_free(work);
 }
 
-static void submit(Fixture *f, unsigned number, void (*what)(Task *task)) {
+static void submit(Fixture *f, uint64_t number, void (*what)(Task *task)) {
         Work *work = g_new0(Work, 1);
 
         work->task.work = what;

@@ -11,7 +11,7 @@
 
 #define N_REPORTS 20000U
 #define N_WISHES 20000U
-#define LONG_USEC (100 * G_USEC_PER_SEC)
+#define LONG_USEC (UINT64_C(100) * G_USEC_PER_SEC)
 
 /* A job at work on a thread of its own, and the loop that owns it. */
 typedef struct Fixture {

@@ -124,9 +124,9 @@ static void test_settle_any_order(TellingWorld *f, gconstpointer data) {
         static const char *const orders[] = { "abc", "acb", "bac", "bca", "cab", "cba" };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++)
-                for (char first = 'a'; first <= 'z' - 2; first++) {
+                for (int first = 'a'; first <= 'z' - 2; first++) {
                         Domain *domain = world_put_domain(f->world, make_domain("uuid-1", "d"));
-                        const char names[3][2] = { { first }, { (char) (first + 1) },
+                        const char names[3][2] = { { (char) first }, { (char) (first + 1) },
                                 { (char) (first + 2) } };
                         g_autofree char *before =
                                 g_strdup_printf("%s(%s(%s))", names[0], names[1], names[2]);
@@ -258,6 +258,7 @@ static void test_long_names(TellingWorld *f, gconstpointer data) {
 /* As many as libvirt lists at most, in one chain, and as many roots: all in a moment. */
 static void test_thousands(TellingWorld *f, gconstpointer data) {
         const unsigned n = 16384;
+        const uint64_t both = UINT64_C(2) * n;
         Domain *chain, *wide;
 
         f->quiet = true;
@@ -269,7 +270,7 @@ static void test_thousands(TellingWorld *f, gconstpointer data) {
                 name_of(i, name);
                 put(wide, name, NULL);
         }
-        g_assert_cmpuint(f->n_added, ==, 2 * n);
+        g_assert_cmpuint(f->n_added, ==, both);
         g_assert_cmpuint(f->n_moved, ==, 0);
         g_assert_cmpuint(chain->last_root->level, ==, 0);
         domain_settle(chain);
@@ -277,13 +278,13 @@ static void test_thousands(TellingWorld *f, gconstpointer data) {
         g_assert_cmpuint(f->n_moved, ==, 0);
         /* Read again, all the same. */
         make_chain(f, n);
-        g_assert_cmpuint(f->n_added, ==, 2 * n);
+        g_assert_cmpuint(f->n_added, ==, both);
 
         world_put_domain(f->world, make_domain("uuid-2", "renamed"));
         g_assert_cmpuint(f->n_moved, ==, n);
-        g_assert_cmpuint(world_n_snapshots(f->world), ==, 2 * n);
+        g_assert_cmpuint(world_n_snapshots(f->world), ==, both);
         world_clear(f->world);
-        g_assert_cmpuint(f->n_removed, ==, 2 * n);
+        g_assert_cmpuint(f->n_removed, ==, both);
         g_assert_cmpuint(world_n_snapshots(f->world), ==, 0);
 }
 
