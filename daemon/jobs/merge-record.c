@@ -113,6 +113,7 @@ bool merge_write_record(JobRun *run, const MergeParams *params, GError **error) 
         record_add_bool(record, "merged", work->merged);
         record_add_bool(record, "kept", work->kept);
         record_add_number(record, "bytes", work->bytes);
+        record_add_number(record, "timeout", params->timeout);
         record_add_strings(record, "gone", work->gone);
         record_add_strings(record, "unlink", work->unlink);
         json_object_object_add(record, "lost", lost_to_json(work->lost));
@@ -203,6 +204,8 @@ MergeParams *merge_params_from_record(const struct json_object *record) {
         work->top = g_strdup(record_string(record, "top"));
         work->head = g_strdup(record_string(record, "head"));
         work->bytes = record_number(record, "bytes");
+        /* It counts anew: a daemon that was away is no reason to give up. */
+        params->timeout = record_number(record, "timeout");
         g_ptr_array_unref(work->gone);
         work->gone = record_strings(record, "gone");
         g_ptr_array_unref(work->unlink);
