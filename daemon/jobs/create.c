@@ -246,6 +246,45 @@ bool create_check_files(const CreateParams *params, GError **error) {
                 overlay_check_path(params->request->memory_file, folders, false, error);
 }
 
+static bool check_unneeded(LayerGraph *graph, const char *file, GError **error) {
+        const Layer *layer = layer_graph_find(graph, file);
+        const LayerPin *pin;
+
+        if (!layer)
+                return true;
+        if (layer->children->len)
+                return vs_fail(error, VS_ERR_WOULD_LOSE_DATA,
+                        "The guest would write into %s, on which %s rests.", file,
+                        ((const Layer *) layer->children->pdata[0])->path);
+        if (layer->pins->len == 0)
+                return true;
+        pin = layer->pins->pdata[0];
+        return vs_fail(error, VS_ERR_WOULD_LOSE_DATA, "The guest would write into %s, which %s%s%s needs.",
+                file, pin->owner.snapshot ? pin->owner.snapshot : "", pin->owner.snapshot ? " of " : "",
+                pin->owner.domain);
+}
+
+/* A file to be reused becomes the active layer: it may be nothing to anybody yet. */
+static bool check_reused(JobRun *run, const CreateParams *params, GError **error) {
+        g_autoptr(LayerGraph) graph = NULL;
+        g_autoptr(VirConnect) handle = NULL;
+        g_autoptr(Facts) facts = NULL;
+
+        if (!params->reuse_external)
+                return true;
+        facts = run_ask_facts(run, error);
+        handle = facts ? run_handle(run, error) : NULL;
+        if (!handle || !facts_read_graph(facts, handle, run_uuid(run), &graph, error))
+                return false;
+        for (unsigned i = 0; i < params->request->disks->len; i++) {
+                const SnapshotRequestDisk *asked = params->request->disks->pdata[i];
+
+                if (names_file(asked) && !check_unneeded(graph, asked->file, error))
+                        return false;
+        }
+        return true;
+}
+
 /* What libvirt is going to make, for the record and for the rights of it. */
 static void note_overlays(const CreateParams *params) {
         for (unsigned i = 0; i < params->request->disks->len; i++) {
@@ -428,7 +467,7 @@ static bool work_create(JobRun *run, void *data, GError **error) {
                         "The daemon was interrupted; whether the snapshot was made is what the list shows.");
         }
         xml = final_xml(params, run_id(run), error);
-        if (!xml || !create_check_files(params, error))
+        if (!xml || !create_check_files(params, error) || !check_reused(run, params, error))
                 return false;
         note_overlays(params);
         if (!write_record(run, params, error) || !run_check_cancelled(run, error))

@@ -47,6 +47,22 @@ refused_there "$W/img/../img/new"
 it "the disk's own image"
 refused_there "$W/img/a.qcow2"
 
+it "the image of another machine, off or on, or of a snapshot: not even when it is to be reused"
+reuse() { fails WouldLoseData domain/m1 Domain CreateSnapshot bad \
+    "{'disk-only': <true>, 'reuse-external': <true>, 'disks': <[('vda', {'file': <'$1'>})]>}"; }
+machine_define other "$(image other)"
+reuse "$W/img/other.qcow2"
+virsh -q start --paused other
+reuse "$W/img/other.qcow2"
+virsh -q destroy other
+take_disks other s1
+reuse "$W/img/other.qcow2"
+same "$(head_of m1 vda)" "$W/img/a.qcow2"
+
+it "a device, which libvirt would write over"
+device="<domainsnapshot><disks><disk name='vda' snapshot='external' type='block'><source dev='/dev/null'/></disk></disks></domainsnapshot>"
+fails Error.InvalidPath domain/m1 Domain CreateSnapshotXML "$device" "{'disk-only': <true>}"
+
 it "and a good one still works"
 take m1 good "{'disk-only': <true>, 'disks': <[('vda', {'file': <'$W/img/good'>})]>}"
 same "$(head_of m1 vda)" "$W/img/good"
