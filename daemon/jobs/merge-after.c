@@ -8,6 +8,7 @@
 #include "daemon/base/error.h"
 #include "daemon/jobs/merge-work.h"
 #include "daemon/jobs/provenance.h"
+#include "daemon/virt/domain-xml.h"
 #include "daemon/virt/edit.h"
 #include "daemon/virt/read.h"
 #include "daemon/virt/snapshot-xml.h"
@@ -45,6 +46,34 @@ static bool rewrite(JobRun *run, virDomainPtr domain, virDomainSnapshotPtr snaps
                 return true;
         run_log(run, "the metadata of %s now names the merged file", name);
         return edit_redefine(domain, changed, edit_is_current(snapshot), error);
+}
+
+/* libvirt does this itself, unless it dies between the pivot and the file: then the domain would start on
+ * what was merged away. */
+static bool rewrite_definition(JobRun *run, virDomainPtr domain, const MergeWork *work, GError **error) {
+        g_autoptr(VirDomain) defined = NULL;
+        g_autoptr(GError) problem = NULL;
+        g_autofree char *changed = NULL;
+        char *xml;
+
+        if (virDomainIsPersistent(domain) <= 0)
+                return true;
+        xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+        if (!xml)
+                return virt_fail(error, "cannot read the persistent definition");
+        changed = domain_xml_rewrite(xml, work->moves, &problem);
+        free(xml);
+        if (problem) {
+                g_propagate_error(error, g_steal_pointer(&problem));
+                return false;
+        }
+        if (!changed)
+                return true;
+        defined = virDomainDefineXML(virDomainGetConnect(domain), changed);
+        if (!defined)
+                return virt_fail(error, "cannot write the persistent definition");
+        run_log(run, "the persistent definition now names the merged file");
+        return true;
 }
 
 static bool rewrite_all(JobRun *run, virDomainPtr domain, const MergeWork *work, GError **error) {
@@ -105,7 +134,8 @@ bool merge_follow_metadata(JobRun *run, const MergeParams *params, GError **erro
         if (!domain)
                 return false;
         run_hold(run);
-        if (!work->kept && !rewrite_all(run, domain, work, error))
+        if (!work->kept &&
+                (!rewrite_definition(run, domain, work, error) || !rewrite_all(run, domain, work, error)))
                 return false;
         for (unsigned i = 0; i < work->lost->len; i++)
                 if (!drop_lost(run, domain, work, work->lost->pdata[i], error))

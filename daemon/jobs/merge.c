@@ -5,6 +5,9 @@
 #include "daemon/jobs/merge-work.h"
 #include "daemon/virt/virt-error.h"
 
+/* Between two looks whether a libvirtd that went is back. */
+#define RECONNECT_LOOK_USEC (250U * 1000U)
+
 MergeParams *merge_params_new(bool pull, const char *disk) {
         MergeParams *params = g_new0(MergeParams, 1);
 
@@ -204,13 +207,7 @@ static bool merge_images(JobRun *run, const MergeParams *params, GError **error)
         return merge_follow(run, params, &end, error) && end_of_block_job(run, params, end, error);
 }
 
-static bool work_merge(JobRun *run, void *data, GError **error) {
-        const MergeParams *params = data;
-
-        if (!merge_images(run, params, error))
-                return false;
-        run_cancelable(run, false);
-        run_span(run, 0.98, 1.0);
+static bool tidy_up(JobRun *run, const MergeParams *params, GError **error) {
         run_phase(run, "bringing the metadata after it");
         if (!merge_follow_metadata(run, params, error))
                 return false;
@@ -218,6 +215,32 @@ static bool work_merge(JobRun *run, void *data, GError **error) {
                 return true;
         run_phase(run, "removing merged files");
         return merge_unlink(run, params, error);
+}
+
+/* Each step can be done twice, so that a libvirtd that goes in the middle of it is waited for. */
+static bool tidy_up_certainly(JobRun *run, const MergeParams *params, GError **error) {
+        for (;;) {
+                g_autoptr(GError) problem = NULL;
+                RunNews news;
+
+                if (tidy_up(run, params, &problem))
+                        return true;
+                run_wait(run, RECONNECT_LOOK_USEC, &news);
+                if (news.stopping || !g_error_matches(problem, VS_ERROR, VS_ERR_DISCONNECTED)) {
+                        g_propagate_error(error, g_steal_pointer(&problem));
+                        return false;
+                }
+        }
+}
+
+static bool work_merge(JobRun *run, void *data, GError **error) {
+        const MergeParams *params = data;
+
+        if (!merge_images(run, params, error))
+                return false;
+        run_cancelable(run, false);
+        run_span(run, 0.98, 1.0);
+        return tidy_up_certainly(run, params, error);
 }
 
 static void finish(Queue *queue, Job *job, Domain *domain, void *data, const GError *error) {

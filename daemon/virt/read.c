@@ -132,7 +132,10 @@ bool read_domain(virConnectPtr handle, const char *uuid, DomainRecord **ret, GEr
         record->has_managed_save = virDomainHasManagedSaveImage(domain, 0) > 0;
         if (list_snapshots(domain, &record->snapshots, &list_error))
                 record->current = current_snapshot(domain);
-        else
+        else if (g_error_matches(list_error, VS_ERROR, VS_ERR_DISCONNECTED)) {
+                g_propagate_error(error, g_steal_pointer(&list_error));
+                return false;
+        } else
                 record->list_error = g_strdup(list_error->message);
         *ret = g_steal_pointer(&record);
         return true;
