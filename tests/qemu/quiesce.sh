@@ -60,6 +60,18 @@ wait_for 60 thawed
 lives
 listings_agree g
 
+it "libvirtd dies while it is to freeze: thawed when both are back"
+agent_hang 16
+wait_for 10 agent_hangs
+job_start domain/g Domain CreateSnapshot torn "{'disk-only': <true>, 'quiesce': <'require'>}"
+wait_for 10 is "$job" Job Phase 'freezing the guest'
+libvirt_kill
+libvirt_start
+job_ends failed
+wait_for 60 thawed
+lives
+wait_for 20 listings_agree g
+
 it "nobody behind the channel: require fails, prefer makes it and says so"
 machine_devices=$agent_channel
 machine m "$(image a)"
