@@ -13,6 +13,8 @@
 /* A block job that libvirt does not know any more, and no event: how many looks until the chain must tell.
  */
 #define GONE_LOOKS 8U
+/* One that died while the block job began may have forgotten that it has a mirror, and never pivots it. */
+#define UNKNOWN_LOOKS 40U
 /* libvirt answers a pivot with "still active" for a while when the guest writes. */
 #define PIVOT_TRIES 240U
 
@@ -22,7 +24,7 @@ typedef struct Following {
         const MergeParams *params;
         uint64_t deadline; /* µs of CLOCK_MONOTONIC, 0: none */
         bool aborting, timed_out, keeping, pivoting, ready, finish;
-        unsigned n_gone, n_pivots;
+        unsigned n_gone, n_pivots, n_unknown;
         bool over;
         MergeEnd end;
 } Following;
@@ -128,13 +130,30 @@ static void act_when_ready(Following *following, virDomainPtr domain, GError **e
         }
 }
 
-static bool is_mirror_ready(virDomainPtr domain, const char *disk) {
+/* Everything is copied, and no event has said so. */
+static void look_at_mirror(Following *following, virDomainPtr domain, GError **error) {
         char *xml = virDomainGetXMLDesc(domain, 0);
-        DiskMirror mirror = DISK_MIRROR_NONE;
-        bool ready = xml && domain_xml_mirror(xml, disk, &mirror, NULL, NULL) && mirror == DISK_MIRROR_READY;
+        DiskMirror mirror;
+        bool read = xml && domain_xml_mirror(xml, following->params->disk, &mirror, NULL, NULL);
 
         free(xml);
-        return ready;
+        if (!read)
+                return;
+        following->ready = mirror == DISK_MIRROR_READY;
+        /* It is not aborted either: libvirt 9.0 dies of that. */
+        if (mirror == DISK_MIRROR_NONE && ++following->n_unknown > UNKNOWN_LOOKS)
+                vs_fail(error, VS_ERR_BROKEN,
+                        "libvirt was interrupted while it began the block job and has forgotten how to end "
+                        "it. The disk stays on its overlay; stop and start the domain, then merge again.");
+}
+
+/* Why it was aborted; without a reason of ours, somebody else did it. */
+static MergeEnd end_of_abort(const Following *following) {
+        if (following->keeping)
+                return MERGE_KEPT;
+        if (following->timed_out)
+                return MERGE_TIMEOUT;
+        return MERGE_CANCELLED;
 }
 
 /* Gone from libvirt: an event says how, and where none came the chain does. */
@@ -147,13 +166,9 @@ static void act_when_gone(Following *following, GError **error) {
                 return;
         if (merged)
                 end(following, MERGE_DONE);
-        else if (following->keeping)
-                end(following, MERGE_KEPT);
         else
                 end(following,
-                        following->timed_out          ? MERGE_TIMEOUT
-                                : following->aborting ? MERGE_CANCELLED
-                                                      : MERGE_FAILED);
+                        following->keeping || following->aborting ? end_of_abort(following) : MERGE_FAILED);
 }
 
 static void look(Following *following, virDomainPtr domain, GError **error) {
@@ -176,7 +191,7 @@ static void look(Following *following, virDomainPtr domain, GError **error) {
                 run_bytes(following->run, info.cur, info.end);
                 /* The event may have come while nobody listened. */
                 if (params->work->active && !following->ready && info.end > 0 && info.cur == info.end)
-                        following->ready = is_mirror_ready(domain, params->disk);
+                        look_at_mirror(following, domain, error);
         }
 }
 
@@ -186,10 +201,7 @@ static void take_event(Following *following, int status) {
                 following->ready = true;
                 break;
         case VIR_DOMAIN_BLOCK_JOB_CANCELED:
-                end(following,
-                        following->keeping             ? MERGE_KEPT
-                                : following->timed_out ? MERGE_TIMEOUT
-                                                       : MERGE_CANCELLED);
+                end(following, end_of_abort(following));
                 break;
         case VIR_DOMAIN_BLOCK_JOB_FAILED:
                 end(following, MERGE_FAILED);
