@@ -278,7 +278,8 @@ Service *service_free(Service *service) {
         if (!service)
                 return NULL;
         sd_event_source_disable_unref(service->idle);
-        queue_free(service->queue);
+        if (service->queue)
+                queue_stop(service->queue);
         external_free(service->external);
         connection_free(service->connection);
         mirror_free(service->mirror);
@@ -287,6 +288,7 @@ Service *service_free(Service *service) {
         bus_free(service->bus);
         store_free(service->store);
         mailbox_free(service->mailbox);
+        queue_free(service->queue);
         if (service->state_fd >= 0)
                 close(service->state_fd);
         sd_event_unref(service->event);

@@ -154,6 +154,7 @@ static int method_get_xml(sd_bus_message *message, void *userdata, sd_bus_error 
 /* ---- changes to the metadata alone: no job, but nothing beside a job either ---- */
 
 typedef struct EditQuestion {
+        Queue *queue; /* where the domain is reserved */
         Edit edit;
         char *uuid;
 } EditQuestion;
@@ -161,6 +162,7 @@ typedef struct EditQuestion {
 static void free_edit(void *params) {
         EditQuestion *question = params;
 
+        queue_release(question->queue, question->uuid);
         g_free(question->uuid);
         edit_clear(&question->edit);
         g_free(question);
@@ -195,11 +197,12 @@ static int edit(sd_bus_message *message, const Snapshot *snapshot, EditKind kind
         Bus *bus = bus_of(message);
         EditQuestion *question;
 
-        if (queue_changes(bus->queue, snapshot->domain->record->uuid))
+        if (!queue_reserve(bus->queue, snapshot->domain->record->uuid))
                 return bus_failf(error, VS_ERR_DOMAIN_BUSY,
-                        "A job is changing the snapshots of %s; try again when it has ended.",
+                        "The snapshots of %s are being changed; try again in a moment.",
                         snapshot->domain->record->name);
         question = g_new0(EditQuestion, 1);
+        question->queue = bus->queue;
         question->uuid = g_strdup(snapshot->domain->record->uuid);
         question->edit =
                 (Edit){ .kind = kind, .name = g_strdup(snapshot->record->name), .text = g_strdup(text) };

@@ -71,16 +71,6 @@ bool queue_works_on(const Queue *queue, const char *uuid, const char *disk) {
         return false;
 }
 
-bool queue_changes(const Queue *queue, const char *uuid) {
-        for (GList *at = queue->entries.head; at; at = at->next) {
-                const Entry *entry = at->data;
-
-                if (entry_is_ours_at_work(entry) && strcmp(entry->job->domain_uuid, uuid) == 0)
-                        return true;
-        }
-        return false;
-}
-
 bool queue_reverts(const Queue *queue, const char *uuid) {
         uint64_t now = (uint64_t) g_get_real_time();
 

@@ -37,6 +37,7 @@ struct Queue {
         int records_fd;
         const QueueListener *listener;
         void *userdata;
+        GHashTable *reserved; /* uuids of domains whose metadata is being edited */
         GQueue entries; /* of Entry, oldest first */
         GHashTable *by_id;
         bool open; /* there is a connection, and the world is filled */

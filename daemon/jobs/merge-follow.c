@@ -179,9 +179,9 @@ static void look(Following *following, virDomainPtr domain, GError **error) {
 
         if (r < 0 && virDomainIsActive(domain) == 0)
                 vs_fail(error, VS_ERR_LIBVIRT_FAILED,
-                        "The domain stopped while its disk was merged; its chain is as it was, and the "
-                        "merge can be done "
-                        "again.");
+                        "The domain stopped while its disk was merged. Compare its definition with the "
+                        "chain "
+                        "before it starts again; then the merge can be done again.");
         else if (r < 0)
                 virt_fail(error, "cannot ask for the block job");
         else if (r == 0)

@@ -275,7 +275,9 @@ static int on_pump(sd_event_source *source, void *userdata) {
         for (GList *at = queue->entries.head; at && n < QUEUE_RUNNING_MAX; at = at->next) {
                 Entry *entry = at->data;
 
-                if (entry->stage != STAGE_WAITING || !g_hash_table_add(busy, entry->job->domain_uuid))
+                if (entry->stage != STAGE_WAITING ||
+                        g_hash_table_contains(queue->reserved, entry->job->domain_uuid) ||
+                        !g_hash_table_add(busy, entry->job->domain_uuid))
                         continue;
                 g_ptr_array_add(ready, entry);
                 n++;
@@ -283,6 +285,21 @@ static int on_pump(sd_event_source *source, void *userdata) {
         for (unsigned i = 0; i < ready->len; i++)
                 start_entry(ready->pdata[i]);
         return 0;
+}
+
+bool queue_reserve(Queue *queue, const char *uuid) {
+        for (GList *at = queue->entries.head; at; at = at->next) {
+                const Entry *entry = at->data;
+
+                if (entry_is_ours_at_work(entry) && strcmp(entry->job->domain_uuid, uuid) == 0)
+                        return false;
+        }
+        return g_hash_table_add(queue->reserved, g_strdup(uuid));
+}
+
+void queue_release(Queue *queue, const char *uuid) {
+        g_hash_table_remove(queue->reserved, uuid);
+        wake(queue);
 }
 
 /* ---- coming in ---- */
@@ -516,6 +533,7 @@ Queue *queue_new(sd_event *event, Mailbox *mailbox, Pool *readers, World *world,
         queue->store = store;
         queue->records_fd = records_fd;
         queue->ids = job_ids_new(state_fd, records_fd);
+        queue->reserved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         queue->by_id = g_hash_table_new(g_int64_hash, g_int64_equal);
         g_queue_init(&queue->entries);
         if (sd_event_add_defer(event, &queue->pump, on_pump, queue) < 0 ||
@@ -528,13 +546,17 @@ Queue *queue_new(sd_event *event, Mailbox *mailbox, Pool *readers, World *world,
         return g_steal_pointer(&queue);
 }
 
-Queue *queue_free(Queue *queue) {
-        if (!queue)
-                return NULL;
+void queue_stop(Queue *queue) {
         for (GList *at = queue->entries.head; at; at = at->next)
                 if (((Entry *) at->data)->run)
                         job_run_stop(((Entry *) at->data)->run);
-        pool_free(queue->workers);
+        queue->workers = pool_free(queue->workers);
+}
+
+Queue *queue_free(Queue *queue) {
+        if (!queue)
+                return NULL;
+        queue_stop(queue);
         while (!g_queue_is_empty(&queue->entries)) {
                 Entry *entry = g_queue_pop_head(&queue->entries);
 
@@ -545,6 +567,7 @@ Queue *queue_free(Queue *queue) {
                 g_free(entry);
         }
         g_hash_table_unref(queue->by_id);
+        g_hash_table_unref(queue->reserved);
         job_ids_free(queue->ids);
         sd_event_source_disable_unref(queue->pump);
         sd_event_source_disable_unref(queue->forget);

@@ -63,7 +63,9 @@ typedef struct QueueListener {
 /* Borrows all but listener's userdata; state_fd is the open state directory. */
 Queue *queue_new(sd_event *event, Mailbox *mailbox, Pool *readers, World *world, Mirror *mirror,
         Connection *connection, Store *store, int state_fd, GError **error);
-/* Asks the work under way to stop where it is, and waits for it. */
+/* Asks the work under way to stop where it is, and waits for it: from then on no thread is ours. */
+void queue_stop(Queue *queue);
+/* After the mailbox and the readers, who may hold what is to be released here.  Takes NULL, returns NULL. */
 Queue *queue_free(Queue *queue);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Queue, queue_free)
 void queue_listen(Queue *queue, const QueueListener *listener, void *userdata);
@@ -99,8 +101,10 @@ void queue_connection_up(Queue *queue);
 void queue_connection_down(Queue *queue);
 /* Whether a job of ours works on this disk; it gets the event. */
 bool queue_block_event(Queue *queue, const char *uuid, const char *disk, int status);
-/* Whether a job of ours that has begun changes this domain. */
-bool queue_changes(const Queue *queue, const char *uuid);
+/* Keep jobs of a domain from beginning while its metadata is edited.  False, and nothing to release: a job
+ * that has begun, or another edit, changes it. */
+bool queue_reserve(Queue *queue, const char *uuid);
+void queue_release(Queue *queue, const char *uuid);
 /* Whether a job of ours sets this domain back to a snapshot, or did so a moment ago. */
 bool queue_reverts(const Queue *queue, const char *uuid);
 /* Whether a job of ours that has begun is about this disk. */
