@@ -15,6 +15,9 @@ declare -A deps_packages=(
     # the other compilers and judges
     [judge]='clang clang-format clang-tidy libclang-rt-dev llvm valgrind shellcheck'
 )
+# what Debian 12 has in libvirt-daemon
+[ "$(. /etc/os-release 2>/dev/null && echo "${VERSION_ID:-0}")" = 12 ] ||
+    deps_packages[test]+=' libvirt-daemon-driver-storage'
 
 deps_list() {
     local purpose

@@ -102,8 +102,11 @@ libvirt_kill() { service_end libvirtd KILL || :; }
 
 on_bus() { busctl --user --json=short call org.freedesktop.DBus / org.freedesktop.DBus GetNameOwner s org.virtsnap1; }
 
+# VS_WRAP: words to put before it, as those of valgrind
 daemon_start() {
-    service_start virtsnapd virtsnapd --user ${virtsnapd_options[@]+"${virtsnapd_options[@]}"}
+    local -a wrap
+    read -ra wrap <<<"${VS_WRAP:-}"
+    service_start virtsnapd ${wrap[@]+"${wrap[@]}"} virtsnapd --user ${virtsnapd_options[@]+"${virtsnapd_options[@]}"}
     wait_for 30 on_bus_or_ended
     if ! on_bus >/dev/null 2>&1; then
         log_show virtsnapd
