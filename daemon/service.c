@@ -269,9 +269,12 @@ Service *service_new(sd_event *event, const ServiceOptions *options, GError **er
         service->event = sd_event_ref(event);
         service->state_fd = -1;
         service->idle_usec = options->idle_usec;
-        if (!connection_start_events(error) || !build(service, options, error))
+        if (!connection_start_events(error)) {
+                sd_event_unref(service->event);
+                g_free(g_steal_pointer(&service));
                 return NULL;
-        return g_steal_pointer(&service);
+        }
+        return build(service, options, error) ? g_steal_pointer(&service) : NULL;
 }
 
 Service *service_free(Service *service) {
@@ -280,6 +283,7 @@ Service *service_free(Service *service) {
         sd_event_source_disable_unref(service->idle);
         if (service->queue)
                 queue_stop(service->queue);
+        connection_stop_events();
         external_free(service->external);
         connection_free(service->connection);
         mirror_free(service->mirror);

@@ -2,6 +2,7 @@
 #include "daemon/virt/connection.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,24 +39,33 @@ struct Connection {
 
 /* ---- libvirt's thread ---- */
 
-static void *event_thread(void *unused) {
-        for (;;)
+static pthread_t event_thread;
+static atomic_bool event_thread_stops;
+
+static void *run_events(void *unused) {
+        while (!atomic_load(&event_thread_stops))
                 if (virEventRunDefaultImpl() < 0)
                         log_warning("libvirt's event loop: %s", virGetLastErrorMessage());
         return NULL;
 }
 
 bool connection_start_events(GError **error) {
-        pthread_t thread;
-
         virt_error_init();
         if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0)
                 return virt_fail(error, "cannot start libvirt's event loop");
-        if (pthread_create(&thread, NULL, event_thread, NULL) != 0)
+        if (pthread_create(&event_thread, NULL, run_events, NULL) != 0)
                 return vs_fail(error, VS_ERR_LIBVIRT_FAILED, "cannot start a thread for libvirt's events");
-        pthread_setname_np(thread, "libvirt-events");
-        pthread_detach(thread);
+        pthread_setname_np(event_thread, "libvirt-events");
         return true;
+}
+
+static void wake_up(int timer, void *unused) {
+}
+
+void connection_stop_events(void) {
+        atomic_store(&event_thread_stops, true);
+        virEventAddTimeout(0, wake_up, NULL, NULL);
+        pthread_join(event_thread, NULL);
 }
 
 typedef struct EventLetter {

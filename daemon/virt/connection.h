@@ -47,6 +47,9 @@ typedef struct ConnectionInfo {
 
 /* Starts libvirt's event loop.  Once in a process, before any other call of libvirt. */
 bool connection_start_events(GError **error);
+/* Ends it: no callback of libvirt's runs any more.  Before anything that they use goes, and before the
+ * process does: a thread inside libvirt while its libraries are taken down would crash. */
+void connection_stop_events(void);
 
 /* uri is copied, the rest is borrowed. */
 Connection *connection_new(sd_event *event, Mailbox *mailbox, Pool *pool, const char *uri,
