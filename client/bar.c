@@ -9,6 +9,11 @@
 #define BAR_COLUMNS_MAX 30U
 #define BAR_COLUMNS_MIN 8U
 
+/* Another service of our name may say anything, and not a number, too. */
+static double within(double progress) {
+        return progress > 0.0 ? MIN(progress, 1.0) : 0.0;
+}
+
 static void append_blocks(GString *out, double progress, unsigned columns) {
         static const char *const eighths[] = { "", "▏", "▎", "▍", "▌", "▋", "▊", "▉" };
         unsigned filled = (unsigned) (progress * columns * 8), drawn = filled / 8;
@@ -35,7 +40,7 @@ static void append_hashes(GString *out, double progress, unsigned columns) {
 /* What stands behind the bar, the most important first. */
 static void collect_details(const Bar *bar, GPtrArray *details) {
         /* Rounded down: 100 % is for what is done. */
-        g_ptr_array_add(details, g_strdup_printf("%3u%%", (unsigned) (bar->progress * 100)));
+        g_ptr_array_add(details, g_strdup_printf("%3u%%", (unsigned) (within(bar->progress) * 100)));
         if (bar->left_usec > 0) {
                 g_autofree char *left = format_span(bar->left_usec);
                 g_ptr_array_add(details, g_strdup_printf("%s left", left));

@@ -16,8 +16,8 @@
  * drive.
  */
 
-/* Fill title, agent_connected and disks of *into, and name and uuid where the definition has them; what was there is freed,
- * the rest stays.  Fails with InvalidXML, *into is then as it was. */
+/* Fill title, agent_connected and disks of *into, and name and uuid where the definition has them; what was
+ * there is freed, the rest stays.  Fails with InvalidXML, *into is then as it was. */
 bool domain_xml_parse(const char *xml, DomainRecord *into, GError **error);
 
 /* The chain of a disk as a running definition tells it (<source> and the <backingStore>s in it), top first,
@@ -35,7 +35,8 @@ typedef enum DiskMirror {
         DISK_MIRROR_PIVOTING,
 } DiskMirror;
 
-/* *ret_job (may be NULL): "active-commit", "copy", … or NULL; the caller's. Fails with NoSuchDisk, InvalidXML. */
+/* *ret_job (may be NULL): "active-commit", "copy", … or NULL; the caller's. Fails with NoSuchDisk,
+ * InvalidXML. */
 bool domain_xml_mirror(const char *xml, const char *target, DiskMirror *ret, char **ret_job, GError **error);
 
 /* The definition with every mention of a moved file written anew (see snapshot_xml_rewrite()): for a managed
