@@ -11,7 +11,7 @@
 
 /* Another service of our name may say anything, and not a number, too. */
 static double within(double progress) {
-        return progress > 0.0 ? MIN(progress, 1.0) : 0.0;
+        return progress >= 0 && progress <= 1 ? progress : 0;
 }
 
 static void append_blocks(GString *out, double progress, unsigned columns) {
@@ -68,7 +68,7 @@ static void cut(GString *line, unsigned columns) {
 
 char *bar_format(const Bar *bar, unsigned columns, bool utf8) {
         g_autoptr(GPtrArray) details = g_ptr_array_new_with_free_func(g_free);
-        double progress = bar->progress >= 0 && bar->progress <= 1 ? bar->progress : 0;
+        double progress = within(bar->progress);
         GString *line = g_string_new(bar->label);
         size_t used;
         unsigned room;
