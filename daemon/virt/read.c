@@ -181,7 +181,7 @@ uint64_t read_snapshots_fingerprint(virConnectPtr handle, const char *uuid) {
         if (!domain || !list_snapshots(domain, &names, NULL))
                 return 0;
         current = current_snapshot(domain);
-        for (unsigned i = 0; i < names->len; i++)
+        for (unsigned i = 0; names && i < names->len; i++)
                 sum = sum * 31 + g_str_hash(names->pdata[i]);
         return sum * 31 + (current ? g_str_hash(current) : 0);
 }
