@@ -158,7 +158,7 @@ static MergeEnd end_of_abort(const Following *following) {
 
 /* Gone from libvirt: an event says how, and where none came the chain does. */
 static void act_when_gone(Following *following, GError **error) {
-        bool merged;
+        bool merged = false;
 
         if (following->n_gone++ < GONE_LOOKS && !following->params->work->resumed)
                 return;
@@ -268,7 +268,7 @@ static bool turn(Following *following, GError **error) {
 
 bool merge_follow(JobRun *run, const MergeParams *params, MergeEnd *ret, GError **error) {
         Following following = { .run = run, .params = params };
-        bool merged;
+        bool merged = false;
 
         if (params->timeout && params->timeout < UINT64_MAX / 4)
                 following.deadline = now_usec() + params->timeout;

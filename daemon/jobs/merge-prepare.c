@@ -182,7 +182,7 @@ static bool read_live_chain(
 
 /* A head that is gone would be called no disk at all. */
 static bool check_head(LayerGraph *graph, const GPtrArray *live, GError **error) {
-        const LayerRef *head = live->len ? live->pdata[0] : NULL;
+        const LayerRef *head = live && live->len ? live->pdata[0] : NULL;
 
         return !head || layer_graph_find(graph, head->path) ||
                 vs_fail(error, VS_ERR_BROKEN, "The image %s is not there.", head->path);
