@@ -182,7 +182,7 @@ static bool read_live_chain(
 
 /* A head that is gone would be called no disk at all. */
 static bool check_head(LayerGraph *graph, const GPtrArray *live, GError **error) {
-        const LayerRef *head = live && live->len ? live->pdata[0] : NULL;
+        const LayerRef *head = live->len ? live->pdata[0] : NULL;
 
         return !head || layer_graph_find(graph, head->path) ||
                 vs_fail(error, VS_ERR_BROKEN, "The image %s is not there.", head->path);
@@ -194,8 +194,10 @@ bool merge_plan(
         g_autoptr(GPtrArray) layers = NULL, live = NULL;
         g_autoptr(MergePlan) plan = NULL;
 
-        if (!read_live_chain(handle, uuid, params->disk, &live, error) ||
-                !facts_read_graph(params->facts, handle, uuid, &graph, error) ||
+        if (!read_live_chain(handle, uuid, params->disk, &live, error))
+                return false;
+        g_assert(live);
+        if (!facts_read_graph(params->facts, handle, uuid, &graph, error) ||
                 !check_head(graph, live, error) ||
                 !layer_graph_chain(graph, uuid, params->disk, &layers, error) ||
                 !check_same_chain(graph, layers, live, error))
