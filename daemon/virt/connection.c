@@ -379,17 +379,20 @@ static void work_close(Task *task) {
                         virConnectDomainEventDeregisterAny(closing->handle, closing->callbacks[i]);
         forget_close(closing);
         virConnectClose(closing->handle);
+        closing->handle = NULL;
 }
 
 static void done_close(Task *task) {
         g_free(task);
 }
 
-/* The daemon leaves, and does not wait for libvirt to say goodbye. */
+/* The daemon leaves, and does not wait for libvirt to say goodbye; unless the work was done, and only its
+ * letter is left. */
 static void drop_close(Task *task) {
         CloseTask *closing = (CloseTask *) task;
 
-        forget_close(closing);
+        if (closing->handle)
+                forget_close(closing);
         g_free(closing);
 }
 
