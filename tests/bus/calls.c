@@ -89,13 +89,13 @@ GVariant *options(const char *text) {
 
 /* A tuple that takes the options over, however they came. */
 GVariant *args_options(const char *text) {
-        g_autoptr(GVariant) value = g_variant_ref_sink(options(text));
+        g_autoptr(GVariant) value = g_variant_take_ref(options(text));
 
         return g_variant_new("(@a{sv})", value);
 }
 
 GVariant *args_name(const char *name, const char *text) {
-        g_autoptr(GVariant) value = g_variant_ref_sink(options(text));
+        g_autoptr(GVariant) value = g_variant_take_ref(options(text));
 
         return g_variant_new("(s@a{sv})", name, value);
 }
